@@ -138,6 +138,7 @@ class _Crew:
             error = RuntimeError(f"{self.name}() called exit({error.code!r})").with_traceback(
                 error.__traceback__
             )
+        taps.conceal(error)
         trace = error.__traceback__
         while trace and trace.tb_next and trace.tb_frame.f_code.co_filename in _MACHINERY:
             trace = trace.tb_next
@@ -319,9 +320,10 @@ class Background:
     def __enter__(self) -> Background:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, _: object) -> None:
         __tracebackhide__ = True
-        self._stop(settle=kind is None)
+        taps.conceal(error)
+        self._stop(settle=error is None)
 
     def __repr__(self) -> str:
         state = "running" if self.running else "failed" if self.error else "stopped"

@@ -58,8 +58,9 @@ class Recording:
     def __enter__(self) -> Recording:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self.stop() if kind is None else self._finish()
+    def __exit__(self, kind: object, error: BaseException | None, _: object) -> None:
+        taps.conceal(error)
+        self.stop() if error is None else self._finish()
 
     def __iter__(self) -> Iterator[Span]:
         return iter(self.spans)

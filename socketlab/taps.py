@@ -183,7 +183,6 @@ def _tap(call: str, original: Callable) -> Callable:
     mask, describe = WAITS.get(call), DESCRIBE[call]
 
     def tapped(self, *args, **kwargs):
-        __tracebackhide__ = True  # debuggers and notebooks show the caller's line instead
         if call == "sendmsg":
             args = (list(args[0]), *args[1:])  # asyncio hands over an iterator
         start, me = clock(), ident()
@@ -211,7 +210,6 @@ def _tap_recv(original: Callable, note: Callable) -> Callable:
     """recv() while a recording runs: `_tap` written out, for its cost is the recording's cost."""
 
     def recv(self, bufsize, flags=0):
-        __tracebackhide__ = True
         start, me = clock(), ident()
         try:
             if me in servers:
@@ -232,7 +230,6 @@ def _tap_sendall(original: Callable, note: Callable) -> Callable:
     """sendall() while a recording runs, likewise."""
 
     def sendall(self, data, flags=0):
-        __tracebackhide__ = True
         start, me = clock(), ident()
         try:
             if me in servers:
@@ -358,6 +355,15 @@ def _tap_raw_select(original: Callable) -> Callable:
 
 def _descriptors(sockets: Iterable[Any], mask: int) -> Pairs:
     return [(sock if isinstance(sock, int) else sock.fileno(), mask) for sock in sockets]
+
+
+def conceal(error: BaseException | None) -> None:
+    """Take the wrappers out of the error's traceback: it ends in the reader's own line."""
+    trace = error.__traceback__ if error else None
+    while trace:
+        while trace.tb_next and trace.tb_next.tb_frame.f_code.co_filename == __file__:
+            trace.tb_next = trace.tb_next.tb_next
+        trace = trace.tb_next
 
 
 # --- putting the wrappers in place ---------------------------------------------------------------

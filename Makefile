@@ -1,0 +1,62 @@
+# make lab       open the course in JupyterLab      make lab ARGS=--no-browser
+# make test      check everything                   make test ARGS="-k habits"
+# make figures   draw the files in imgs/ again
+# make execute   run all notebooks, outputs are kept in place
+# make bench     measure what recording costs
+# make format    lint and format code and notebooks
+# make clean     remove the environment and everything that tools left
+# Another Python for the environment: PYTHON=python3.12 make lab (after make clean, if there is one)
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# --no-compile: Python compiles what is imported, pip would compile all that is there.
+INSTALL := $(BIN)/python -m pip install -q --disable-pip-version-check --no-compile --prefer-binary
+FIRST := /lab/tree/notebooks/01_first_echo.ipynb
+AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
+
+.PHONY: lab test figures execute bench format clean
+
+lab: $(VENV)/lab.done
+	PATH="$(CURDIR)/$(BIN):$$PATH" jupyter lab $(AS_ROOT) --ServerApp.root_dir=. --LabApp.default_url=$(FIRST) $(ARGS)
+
+test: $(VENV)/test.done
+	@$(BIN)/python tests/everything.py $(ARGS)
+
+figures: $(VENV)/lab.done
+	$(BIN)/socketlab figures
+
+execute: $(VENV)/test.done
+	$(BIN)/python tests/execute.py notebooks/*.ipynb
+
+bench: $(VENV)/test.done
+	@for file in tests/bench_*.py; do $(BIN)/python $$file || exit 1; done
+
+format: $(VENV)/test.done
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) *.egg-info .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf
+
+# The environment. A stamp is newer than the files that say what to install.
+
+$(VENV)/lab.done: requirements.txt pyproject.toml | $(BIN)/python
+	@echo "Installing the course into $(VENV): about a minute ..."
+	$(INSTALL) -r requirements.txt
+	@$(BIN)/python -c "import matplotlib.font_manager"  # finds the fonts now, not in a lesson
+	@touch $@
+
+$(VENV)/test.done: $(VENV)/lab.done
+	$(INSTALL) -e '.[test]'
+	@touch $@
+
+$(BIN)/python:
+	@command -v $(PYTHON) >/dev/null || \
+	  { echo "$(PYTHON) is not installed. Name another: PYTHON=python3.12 make lab"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "$(PYTHON) is too old: 3.11 or newer is needed. Name another: PYTHON=python3.12 make lab"; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
+	  { echo "$(PYTHON) has no venv. On Debian and Ubuntu: sudo apt install python3-venv"; exit 1; }
+	$(PYTHON) -m venv $(VENV)

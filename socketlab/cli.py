@@ -1,0 +1,98 @@
+"""The command `socketlab`: words typed by a person, turned into calls."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TextIO
+
+from socketlab.harness.report import MARKS
+from socketlab.harness.runner import ChecksError
+from socketlab.learner import UnknownLabError, check
+
+PASSED, FAILED, USAGE, BROKEN, INTERRUPTED = 0, 1, 2, 3, 130
+COLOURS = {MARKS["pass"]: "\33[32m", MARKS["fail"]: "\33[31m"}
+PLAIN = str.maketrans({MARKS["pass"]: "+", MARKS["fail"]: "x", MARKS["skip"]: "-"})
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code. 0 all pass, 1 something fails, 2 wrong usage, 3 the checks
+    broke, 130 Ctrl-C."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except UnknownLabError as error:
+        return _complain(error, USAGE)
+    except ChecksError as error:
+        return _complain(error, BROKEN)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="socketlab", description="Learn socket programming.")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    lab = commands.add_parser("check", help="check your program for a lab")
+    lab.add_argument("lab", help="its number or name: 1, 01, 01_echo_server")
+    lab.add_argument("--program", default="", help="another file to check instead of yours")
+    lab.add_argument(
+        "--all", action="store_true", help="explain every failure, not only the first"
+    )
+    lab.set_defaults(run=_check)
+
+    figures = commands.add_parser("figures", help="draw the course's figures again")
+    figures.add_argument("folder", nargs="?", type=Path, default=Path("imgs"))
+    figures.set_defaults(run=_figures)
+    return parser
+
+
+def _check(options: argparse.Namespace) -> int:
+    result = check(options.lab, options.program)
+    shown = replace(result, explain_all=options.all, how_to_see_all="--all")
+    print(_dressed(repr(shown), sys.stdout))
+    return PASSED if result.passed else FAILED
+
+
+def _figures(options: argparse.Namespace) -> int:
+    from socketlab.figures.diagrams import draw_all  # matplotlib: only when it is needed
+
+    print(*draw_all(options.folder), sep="\n")
+    return PASSED
+
+
+def _complain(error: Exception, code: int) -> int:
+    print(f"socketlab: {error}", file=sys.stderr)
+    return code
+
+
+def _dressed(text: str, stream: TextIO) -> str:
+    """The report with its marks coloured, or replaced where the stream has no such characters."""
+    try:
+        "".join(MARKS.values()).encode(stream.encoding or "ascii")
+    except UnicodeEncodeError:
+        encoding = stream.encoding or "ascii"
+        return text.translate(PLAIN).encode(encoding, "backslashreplace").decode(encoding)
+    if not _in_colour(stream):
+        return text
+    return "\n".join(_coloured(line) for line in text.split("\n"))
+
+
+def _in_colour(stream: TextIO) -> bool:
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return False
+    capable = os.name != "nt" or "WT_SESSION" in os.environ  # the old Windows console is not
+    return stream.isatty() and capable
+
+
+def _coloured(line: str) -> str:
+    colour = COLOURS.get(line.lstrip()[:1], "")
+    return f"{colour}{line}\33[0m" if colour else line
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,25 @@
+"""What the checks of a lab are written in: `pytest -p socketlab.harness --program FILE`."""
+
+from socketlab.harness.client import Client
+from socketlab.harness.plugin import HOST, Start, burn, lab_check
+from socketlab.harness.ports import can_listen, free_port, somebody_listens
+from socketlab.harness.program import Program, runs
+from socketlab.harness.scene import Failed, difference, show
+
+pytest_plugins = ("socketlab.harness.plugin",)
+
+__all__ = [
+    "HOST",
+    "Client",
+    "Failed",
+    "Program",
+    "Start",
+    "burn",
+    "can_listen",
+    "difference",
+    "free_port",
+    "lab_check",
+    "runs",
+    "show",
+    "somebody_listens",
+]

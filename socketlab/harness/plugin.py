@@ -1,0 +1,258 @@
+"""The pytest plugin that runs the checks of a lab: `pytest -p socketlab.harness --program FILE`.
+
+Each check is a test function with `@lab_check(...)`. The first line of its docstring is its
+title; the rest is what a failure means. Verdicts go to the file given with `--verdicts`.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import threading
+import time
+import tomllib
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from socketlab.harness.client import Client
+from socketlab.harness.program import Program
+from socketlab.harness.scene import Failed, Patience
+from socketlab.harness.verdicts import Verdict, final_line, verdict_line
+
+HOST = "127.0.0.1"
+SLOW = 0.5  # seconds: a program that takes longer to listen is started ahead of its checks
+SPARES = 6  # so many at a time
+GATED = "not tried until the check above passes"
+UNTRIED = "not tried, because the failures above took so long"
+
+Start = Callable[..., Program]
+
+
+def lab_check(read: str = "", gate: bool = False) -> Callable[[Callable[..., None]], Any]:
+    """Mark a test function as a check. `read` is a key of the reading table, if any.
+
+    If a check with `gate` fails, the checks after it are not tried.
+    """
+    return pytest.mark.lab_check(read=read, gate=gate)
+
+
+class Bench:
+    """One run of a lab's checks on one program."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        option = config.getoption
+        self.path = Path(option("--program")).absolute()
+        self.patience = Patience(option("--patience"))
+        self.reading = _reading(option("--reading"))
+        self.seed = option("--seed")
+        self.stream = open(option("--verdicts"), "w", encoding="utf-8", buffering=1)  # noqa: SIM115
+        self.count, self.gate_closed = 0, False
+        self._spares: list[Program] = []
+        self._slow = False
+
+    def start(self, host: str = HOST, port: int = 0) -> Program:
+        """The program, started and told this address."""
+        return Program(self.path, host, port, patience=self.patience)
+
+    def listening(self) -> Program:
+        """The program on port 0, as soon as it listens. Of a slow one, some are kept ready."""
+        program = self._spares.pop(0) if self._spares else self.start()
+        began = time.monotonic()
+        program.wait_listening()
+        self._slow = self._slow or time.monotonic() - began > SLOW
+        if self._slow:
+            self._spares += [self.start() for _ in range(SPARES - len(self._spares))]
+        return program
+
+    def write(self, verdict: Verdict) -> None:
+        """One verdict more."""
+        self.stream.write(verdict_line(verdict))
+        self.count += 1
+
+    def close(self, complete: bool) -> None:
+        """The end: stop what still runs; the final record only if every check had its verdict."""
+        for program in list(Program.running):
+            program.stop()
+        if complete:
+            self.stream.write(final_line(self.count))
+        self.stream.close()
+
+
+_BENCH = pytest.StashKey[Bench]()
+_VERDICT = pytest.StashKey[Verdict]()
+
+
+def _reading(path: str) -> dict[str, str]:
+    """The reading table: what to show for each key."""
+    if not path:
+        return {}
+    table = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    return {key: f'notebook {row["notebook"]}, "{row["section"]}"' for key, row in table.items()}
+
+
+# pytest's hooks
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The options of a run."""
+    group = parser.getgroup("socketlab", "checks of a lab")
+    group.addoption("--program", help="the learner's program", default="")
+    group.addoption("--verdicts", help="where the verdicts go", default=os.devnull)
+    group.addoption("--reading", help="the reading table (TOML)", default="")
+    group.addoption("--patience", help="seconds that a silence may last", type=float, default=5.0)
+    group.addoption("--seed", help="of random payloads", type=int, default=1)
+    group.addoption("--lifeline", help="end when stdin ends (needs -s)", action="store_true")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Begin a run."""
+    config.addinivalue_line("markers", "lab_check(read, gate): a check of a lab")
+    if config.getoption("--program"):
+        # If Ctrl-C is ignored here, it would be ignored in every program that is started.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        if config.getoption("--lifeline"):
+            threading.Thread(target=_end_with_stdin, daemon=True).start()
+        config.stash[_BENCH] = Bench(config)
+
+
+def _end_with_stdin() -> None:
+    """End this process and every program it started as soon as whoever started it is gone."""
+    while os.read(0, 1):
+        pass
+    Program.end_all()
+    os._exit(3)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Every test must be a check, and what it tells the learner to read must be in the table."""
+    if not (bench := config.stash.get(_BENCH, None)):
+        return
+    for item in items:
+        mark = item.get_closest_marker("lab_check")
+        if mark is None or not _docstring(item)[0]:
+            raise pytest.UsageError(f"{item.nodeid}: give it @lab_check() and a docstring")
+        read = mark.kwargs["read"]
+        if read and bench.reading and read not in bench.reading:
+            raise pytest.UsageError(f"{item.nodeid}: {read!r} is not in the reading table")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Start the check's clock; skip the check if trying it makes no sense."""
+    if bench := item.config.stash.get(_BENCH, None):
+        if bench.gate_closed:
+            pytest.skip(GATED)
+        if bench.patience.spent:
+            pytest.skip(UNTRIED)
+        bench.patience.begin_check()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Make the verdict while the program still runs; write it when the check is over."""
+    report = yield
+    if bench := item.config.stash.get(_BENCH, None):
+        if _VERDICT not in item.stash or item.stash[_VERDICT].outcome == "pass":
+            item.stash[_VERDICT] = _verdict(item, bench, call)
+        if call.when == "teardown":
+            _conclude(item, bench)
+    return report
+
+
+def _conclude(item: pytest.Item, bench: Bench) -> None:
+    verdict = item.stash[_VERDICT]
+    if verdict.outcome in ("fail", "error"):
+        bench.patience.check_failed()
+        mark = item.get_closest_marker("lab_check")
+        if mark and mark.kwargs["gate"]:
+            bench.gate_closed = True
+    bench.write(verdict)
+
+
+def _docstring(item: pytest.Item) -> tuple[str, str]:
+    """The title of a check and what its failure means."""
+    title, _, rest = (getattr(item, "obj", item).__doc__ or "").strip().partition("\n")
+    return title.rstrip("."), " ".join(rest.split())
+
+
+def _verdict(item: pytest.Item, bench: Bench, call: pytest.CallInfo[None]) -> Verdict:
+    title, means = _docstring(item)
+    name = item.name
+    error = call.excinfo.value if call.excinfo else None
+    if error is None:
+        return Verdict(name, title, "pass")
+    if isinstance(error, pytest.skip.Exception):
+        return Verdict(name, title, "skip", happened=str(error.msg))
+    mark = item.get_closest_marker("lab_check")
+    read = bench.reading.get(mark.kwargs["read"], "") if mark else ""
+    if not isinstance(error, Failed):
+        where = call.excinfo.traceback[-1] if call.excinfo else ""
+        happened = f"The check itself is broken: {type(error).__name__}: {error} ({where})"
+        return Verdict(name, title, "error", happened=happened)
+    seen = {"sent": error.sent, "got": error.got, "wanted": error.wanted}
+    told = {"program": error.program, "means": means, "read": read}
+    return Verdict(name, title, "fail", error.steps, error.happened, **seen, **told)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """End the run."""
+    if bench := session.config.stash.get(_BENCH, None):
+        stopped = bool(session.shouldfail)  # by -x, after the first failure
+        bench.close(complete=stopped or bench.count == len(session.items) > 0)
+
+
+# Fixtures for checks
+
+
+@pytest.fixture
+def bench(request: pytest.FixtureRequest) -> Bench:
+    """The run this check is part of."""
+    return request.config.stash[_BENCH]
+
+
+@pytest.fixture
+def start(bench: Bench) -> Iterator[Start]:
+    """Starts the program: `start(host, port)`. Port 0 leaves the choice to the kernel."""
+    programs: list[Program] = []
+
+    def start_one(host: str = HOST, port: int = 0) -> Program:
+        programs.append(bench.start(host, port))
+        return programs[-1]
+
+    yield start_one
+    for program in programs:
+        program.stop()
+
+
+@pytest.fixture
+def server(bench: Bench) -> Iterator[Program]:
+    """The program, told to listen on a free port of 127.0.0.1, and listening."""
+    program = bench.listening()
+    yield program
+    program.stop()
+
+
+@pytest.fixture
+def client(server: Program) -> Iterator[Client]:
+    """A client that is connected to `server`."""
+    with Client(server) as client:
+        yield client
+
+
+@pytest.fixture
+def rng(bench: Bench) -> random.Random:
+    """Random numbers, the same for the same seed."""
+    return random.Random(bench.seed)
+
+
+def burn(seconds: float) -> None:
+    """Use so much CPU time here: a program that is never idle uses as much meanwhile."""
+    end = time.process_time() + seconds
+    while time.process_time() < end:
+        pass

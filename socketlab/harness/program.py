@@ -1,0 +1,266 @@
+"""A learner's program as a process: started, watched from outside, and ended for certain."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+import psutil
+
+from socketlab.harness.output import Output
+from socketlab.harness.scene import Failed, Patience, Steps
+from socketlab.harness.trouble import (
+    ADDRESS_IN_USE,
+    Crash,
+    crash_text,
+    exit_text,
+    last_lines,
+    read_crash,
+)
+
+Address = tuple[str, int]
+T = TypeVar("T")
+
+
+class Program:
+    """One run of the file `path` as `python -I -u FILE ARGS`, in a session of its own.
+
+    Its output is read and bounded, its stdin is empty; `stop()` ends it with all its children.
+    `path` must be absolute. Raises Failed if there is no such file.
+    """
+
+    running: ClassVar[set[Program]] = set()
+    starting = threading.Lock()  # held while a process is started, and by end_all() for good
+
+    def __init__(self, path: Path, *args: object, patience: Patience) -> None:
+        if not path.is_file():
+            what = "is a folder, not a file" if path.is_dir() else "does not exist"
+            raise Failed(f"The file {path} {what}.")
+        self.path, self.args, self.patience = path, [str(arg) for arg in args], patience
+        self.steps, self.clients, self._doing = Steps(), 0, ""
+        self.address: Address | None = None  # where it listened first, once that was seen
+        command = [sys.executable, "-I", "-u", "-B", "-X", "utf8", str(path), *self.args]
+        with Program.starting:
+            self._process = subprocess.Popen(command, **_apart())
+            Program.running.add(self)
+        assert self._process.stdout
+        assert self._process.stderr
+        self._stdout, self._stderr = Output(self._process.stdout), Output(self._process.stderr)
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
+    @property
+    def exit_code(self) -> int | None:
+        """The exit code, below zero for a signal; None while the program runs."""
+        return self._process.poll()
+
+    @property
+    def stdout(self) -> str:
+        """What the program has written to stdout, shortened in the middle if it is long."""
+        return self._text(self._stdout)
+
+    @property
+    def stderr(self) -> str:
+        """What the program has written to stderr, shortened in the middle if it is long."""
+        return self._text(self._stderr)
+
+    def _text(self, output: Output) -> str:
+        if self.exit_code is not None:
+            output.join(1)  # the last words may still be in the pipe
+        return output.text()
+
+    # What the kernel says of it
+
+    def family(self) -> list[psutil.Process]:
+        """The process and all its descendants; [] when it has ended."""
+        try:
+            process = psutil.Process(self.pid)
+            return [process, *process.children(recursive=True)]
+        except psutil.Error:
+            return []
+
+    def listening(self) -> list[Address]:
+        """Where the program and its children listen (TCP): sorted (host, port)."""
+        found: set[Address] = set()
+        for process in self.family():
+            with suppress(psutil.Error):
+                entries = process.net_connections("tcp")
+                found |= {tuple(e.laddr) for e in entries if e.status == psutil.CONN_LISTEN}
+        return sorted(found)
+
+    def cpu_seconds(self) -> float:
+        """The CPU time that the program and its children have used so far."""
+        total = 0.0
+        for process in self.family():
+            with suppress(psutil.Error):
+                total += sum(process.cpu_times()[:2])
+        return total
+
+    def descriptors(self) -> int:
+        """How many descriptors the program has open (not on Windows)."""
+        with suppress(psutil.Error):
+            return int(psutil.Process(self.pid).num_fds())
+        return 0
+
+    def _asleep(self) -> bool:
+        if sys.platform != "linux":  # elsewhere a waiting process is called "running", too
+            return True
+        with suppress(psutil.Error):
+            return bool(psutil.Process(self.pid).status() == psutil.STATUS_SLEEPING)
+        return False
+
+    # Waiting
+
+    def wait_until(self, look: Callable[[], T], limit: float) -> T:
+        """What `look()` returns: as soon as that is true, else when the program has ended or
+        `limit` seconds have passed."""
+        end, pause = time.monotonic() + limit, 0.002
+        while not (seen := look()):
+            if time.monotonic() > end or self.exit_code is not None:
+                return look()
+            time.sleep(pause)
+            pause = min(pause * 1.5, 0.05)
+        return seen
+
+    def wait_listening(self) -> list[Address]:
+        """Where the program listens, as soon as the kernel shows it.
+
+        Raises Failed if the program ends first or does not listen in time.
+        """
+        half, busy = self.patience.start / 2, 0.0
+        for _ in range(2):  # by the second half it has started: is it busy, or does it wait?
+            busy = self.cpu_seconds()
+            if seen := self.wait_until(self.listening, half):
+                self.address = seen[0]
+                return seen
+        if self.exit_code is not None:
+            raise self.failed("The program ended before it listened.")
+        self.look_inside(busy, half)
+        raise self.failed(f"After {2 * half:g} seconds the program still listens on no port.")
+
+    def wait_ended(self, limit: float) -> bool:
+        """Whether the program ends within `limit` seconds."""
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(limit)
+        return self.exit_code is not None
+
+    def settle(self, limit: float = 1.0) -> bool:
+        """Whether the program still runs, once it has ended or waits for something.
+
+        Gives up after `limit` seconds: a program that spins never settles.
+        """
+        calm, before, end = 0, -1.0, time.monotonic() + limit
+        while self.exit_code is None and time.monotonic() < end and calm < 3:
+            now = self.cpu_seconds()
+            calm = calm + 1 if self._asleep() and now == before else 0
+            before = now
+            time.sleep(0.01)
+        return self.exit_code is None
+
+    # Ending
+
+    def interrupt(self) -> None:
+        """Press Ctrl-C. On Windows this is Ctrl-Break, which ends Python without a traceback."""
+        with suppress(ProcessLookupError):
+            self._process.send_signal(getattr(signal, "CTRL_BREAK_EVENT", signal.SIGINT))
+
+    def kill(self) -> None:
+        """End the program and its children at once; it cannot do anything more."""
+        family = self.family()
+        if sys.platform != "win32":
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)
+        for process in family:
+            with suppress(psutil.Error):
+                process.kill()
+        self._process.wait()
+        end = time.monotonic() + 5  # the kernel ends the others a moment later
+        while any(map(runs, family)) and time.monotonic() < end:
+            time.sleep(0.002)
+
+    def stop(self) -> None:
+        """Kill whatever still runs of the program and release what was held for it."""
+        self.kill()
+        Program.running.discard(self)
+        for output in (self._stdout, self._stderr):
+            output.join(1)
+
+    @classmethod
+    def end_all(cls) -> None:
+        """Kill every program that runs, and let no other start any more."""
+        cls.starting.acquire()
+        for program in list(cls.running):
+            program.kill()
+
+    # The report
+
+    def failed(self, happened: str, **seen: bytes | str) -> Failed:
+        """The failure to raise: what happened, with the steps and what the program did."""
+        return Failed(happened, steps=self.steps.lines(), program=self.explain(), **seen)
+
+    @property
+    def crash(self) -> Crash | None:
+        """The traceback that the program wrote last; None if there is none."""
+        return read_crash(self.stderr, str(self.path))
+
+    @property
+    def port_was_taken(self) -> bool:
+        """Whether the program ended because bind() or listen() found its port in use."""
+        return self.crash is not None and self.crash.number in ADDRESS_IN_USE
+
+    def explain(self) -> str:
+        """What the program did, if that explains a failure: it stopped, it waits, it loops."""
+        if self._doing or self.exit_code is None:
+            return self._doing
+        if crash := self.crash:
+            return crash_text(crash)
+        words = [exit_text(self.exit_code)]
+        for name, text in (("stderr", self.stderr), ("stdout", self.stdout)):
+            if lines := last_lines(text):
+                words += [f"It wrote to {name}:", *(f"    {s}" for s in lines.splitlines())]
+        return "\n".join(words)
+
+    def look_inside(self, cpu_before: float, waited: float) -> None:
+        """Note for the report what the program does now. This ends it: at Ctrl-C Python shows
+        where it was. A program that waits used no CPU time in the `waited` seconds before."""
+        busy = self.cpu_seconds() - cpu_before > 0.05 * waited
+        what = "was busy all the time, in a loop" if busy else "was waiting"
+        self.interrupt()
+        crash = self.crash if self.wait_ended(1) else None
+        shown = crash and crash.type == "KeyboardInterrupt"
+        where = f", at {crash.place}:\n    {crash.code}" if crash and shown else "."
+        self._doing = f"Meanwhile your program {what}{where}"
+
+
+def runs(process: psutil.Process) -> bool:
+    """Whether a process has not ended. One that ended, but was not yet waited for, has."""
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.Error:
+        return False
+
+
+def _apart() -> dict[str, Any]:
+    """Popen's options for a process with a session and pipes of its own, and no colours."""
+    colours = ("FORCE_COLOR", "PYTHON_COLORS")
+    kept = {name: value for name, value in os.environ.items() if name not in colours}
+    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return {**pipes, **own_session(), "env": {**kept, "NO_COLOR": "1"}}
+
+
+def own_session() -> dict[str, Any]:
+    """Popen's options that keep the terminal's Ctrl-C away from a process."""
+    if sys.platform == "win32":
+        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
+    return {"start_new_session": True}

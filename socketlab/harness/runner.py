@@ -1,0 +1,97 @@
+"""Runs check files in a process of their own, which ends for certain with this one."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import psutil
+
+from socketlab.harness.program import own_session
+from socketlab.harness.verdicts import BrokenStreamError, Verdict, read_verdicts
+
+LONGEST_RUN = 180.0  # seconds; the checks have deadlines of their own, and those are shorter
+
+
+class ChecksError(RuntimeError):
+    """The checks themselves stopped before their end. The program is neither right nor wrong."""
+
+
+def run_checks(
+    program: Path,
+    files: Sequence[Path],
+    reading: Path | None = None,
+    *,
+    patience: float = 5.0,
+    seed: int = 1,
+    first_failure: bool = False,
+) -> list[Verdict]:
+    """The verdicts of the check files on a program, perhaps only up to the first failure.
+
+    `reading` is the reading table, `patience` how many seconds a silence may last, `seed` that
+    of random payloads. Raises ChecksError if the verdicts do not come to their end.
+    """
+    options = [f"--program={program.absolute()}", f"--patience={patience}", f"--seed={seed}"]
+    options += [f"--reading={reading}"] if reading else []
+    options += ["--exitfirst"] if first_failure else []
+    with tempfile.TemporaryDirectory(prefix="socketlab-") as folder:
+        return _run_in(Path(folder), [*options, *map(str, files)])
+
+
+def _run_in(folder: Path, words: list[str]) -> list[Verdict]:
+    """Run pytest with these words; `folder` takes its settings, output and verdicts."""
+    (folder / "pytest.ini").write_text("[pytest]\n")  # the project's own is not for checks
+    with open(folder / "output", "wb") as output:
+        _run([*_pytest(folder), f"--verdicts={folder / 'verdicts'}", *words], output.fileno())
+    return _verdicts(folder)
+
+
+def _pytest(folder: Path) -> list[str]:
+    python = [sys.executable, "-P", "-B", "-m", "pytest", "-s", "--tb=short"]
+    settings = ["-c", str(folder / "pytest.ini"), "--rootdir", str(folder), "--noconftest"]
+    plain = ["--import-mode=importlib", "--assert=plain", "-p", "no:cacheprovider"]
+    return [*python, *settings, *plain, "-p", "socketlab.harness", "--lifeline"]
+
+
+def _run(command: list[str], output: int) -> None:
+    """Run a command to its end. Whatever stops the wait stops the command and its children."""
+    kit = str(Path(__file__).parents[2])
+    env = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    env["PYTHONPATH"] = os.pathsep.join(filter(None, [kit, env.get("PYTHONPATH", "")]))
+    env["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    process = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=output, stderr=output, env=env, **own_session()
+    )
+    try:
+        process.wait(LONGEST_RUN)
+    except subprocess.TimeoutExpired:
+        pass  # the missing final record tells
+    finally:
+        _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End the checks: their stdin ends, so they end what they started, and then themselves."""
+    assert process.stdin
+    process.stdin.close()
+    try:
+        process.wait(5)
+    except subprocess.TimeoutExpired:
+        for child in psutil.Process(process.pid).children(recursive=True):
+            child.kill()
+        process.kill()
+        process.wait()
+
+
+def _verdicts(folder: Path) -> list[Verdict]:
+    try:
+        with open(folder / "verdicts", encoding="utf-8") as lines:
+            return read_verdicts(lines)
+    except (OSError, BrokenStreamError) as error:
+        output = (folder / "output").read_text(encoding="utf-8", errors="replace")
+        message = f"The checks stopped before their end ({error}). Your program is not to blame."
+        raise ChecksError(f"{message}\n{output[-2000:]}") from None

@@ -1,0 +1,123 @@
+"""What every check shares: how long it waits, the steps it took, and how it fails."""
+
+from __future__ import annotations
+
+import math
+import time
+
+
+class Failed(Exception):
+    """The program does not do what a check wants: what happened, and the bytes that show it.
+
+    `program` is what the program did meanwhile. What was neither sent nor wanted is not shown.
+    """
+
+    def __init__(
+        self,
+        happened: str,
+        *,
+        steps: tuple[str, ...] = (),
+        program: str = "",
+        sent: bytes | str = "",
+        got: bytes | str = "",
+        wanted: bytes | str = "",
+    ) -> None:
+        super().__init__(happened)
+        self.happened, self.steps, self.program = happened, steps, program
+        self.sent = show(sent) if sent else ""
+        self.got = show(got) if got or wanted else ""
+        self.wanted = show(wanted) if wanted else ""
+
+
+class Patience:
+    """How many seconds the checks wait for a sign of life.
+
+    The first two silences are waited out in full. After them the program is known to hang, and
+    each further silence costs a fifth. No check lasts longer than three full silences.
+    """
+
+    def __init__(self, silence: float = 5.0) -> None:
+        self.full = silence
+        self.start = 2 * silence
+        self._silences = 0
+        self._check_began = time.monotonic()
+        self._check_ends = math.inf
+        self._lost = 0.0
+
+    @property
+    def silence(self) -> float:
+        """How long the next silence may last."""
+        return self.full if self._silences < 2 else self.full / 5
+
+    @property
+    def spent(self) -> bool:
+        """Whether failing checks have cost so much that the rest is not worth the wait."""
+        return self._lost > 4 * self.full
+
+    def begin_check(self) -> None:
+        """A check begins: its time starts now."""
+        self._check_began = time.monotonic()
+        self._check_ends = self._check_began + 3 * self.full
+
+    def check_failed(self) -> None:
+        """The check that began last has failed: what it cost is lost."""
+        self._lost += time.monotonic() - self._check_began
+
+    def deadline(self) -> float:
+        """When (on the monotonic clock) a silence that begins now has lasted too long."""
+        return min(time.monotonic() + self.silence, self._check_ends)
+
+    def silence_was_full(self) -> None:
+        """A deadline has passed."""
+        self._silences += 1
+
+
+class Steps:
+    """What a check did, in order; of a long story the first and the last few steps."""
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+
+    def add(self, text: str) -> None:
+        """One more step."""
+        self._lines.append(text)
+
+    def lines(self) -> tuple[str, ...]:
+        """The numbered steps; a long story loses its middle."""
+        numbered = [f"{n}. {line}" for n, line in enumerate(self._lines, 1)]
+        if len(numbered) > 10:
+            numbered[4:-5] = ["..."]
+        return tuple(numbered)
+
+
+def show(data: bytes | str) -> str:
+    """Bytes for a reader: the literal, the hex of a few unprintable ones, long ones shortened.
+
+    A string is shown as it is.
+    """
+    if isinstance(data, str):
+        return data
+    if not data:
+        return "nothing"
+    size = f"{len(data):,} byte{'s' * (len(data) != 1)}"
+    if len(repr(data)) > 60:
+        return f"{_fitting(data, 36)} ... {data[-4:]!r} ({size})"
+    printable = all(32 <= byte < 127 for byte in data)
+    bare = printable or len(data) > 8
+    return f"{data!r} ({size})" if bare else f"{data!r} ({size}, hex {data.hex(' ')})"
+
+
+def _fitting(data: bytes, width: int) -> str:
+    """The longest beginning of `data` whose literal is at most `width` characters wide."""
+    return repr(next(data[:n] for n in range(width, 0, -1) if len(repr(data[:n])) <= width))
+
+
+def difference(got: bytes, wanted: bytes) -> str:
+    """Where `got` first departs from `wanted`, in words; "" if it is a beginning of it."""
+    if wanted.startswith(got):
+        return ""
+    pairs = zip(got, wanted, strict=False)
+    at = next((i for i, (a, b) in enumerate(pairs) if a != b), len(wanted))
+    if at == len(wanted):
+        return f"{len(got) - at} more bytes came back than wanted"
+    return f"byte {at} came back as {got[at]:#04x}, wanted was {wanted[at]:#04x}"

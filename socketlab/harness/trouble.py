@@ -1,0 +1,144 @@
+"""What a program wrote when it stopped, and what that means. Text in, text out: no processes."""
+
+from __future__ import annotations
+
+import errno
+import re
+import signal
+from dataclasses import dataclass
+
+_FRAME = re.compile(r'^\s*File "(?P<path>.+)", line (?P<line>\d+)(?:, in (?P<function>.+))?$')
+_ERROR = re.compile(r"^(?P<type>[A-Za-z_][\w.]*)(?:: (?P<words>.*))?$")
+_NUMBER = re.compile(r"^\[(?:Errno|WinError) (\d+)\]")
+
+
+@dataclass(frozen=True, slots=True)
+class Crash:
+    """The end of a traceback: the error, and the last line of the program's own file in it."""
+
+    type: str
+    words: str
+    line: int
+    function: str
+    code: str
+
+    @property
+    def number(self) -> int:
+        """The errno of an OSError; 0 if the error carries none."""
+        match = _NUMBER.match(self.words)
+        return int(match[1]) if match else 0
+
+    @property
+    def place(self) -> str:
+        """Where it was, in words: `line 12, in serve_forever`."""
+        inside = self.function not in ("", "<module>")
+        return f"line {self.line}" + (f", in {self.function}" if inside else "")
+
+
+def read_crash(stderr: str, path: str) -> Crash | None:
+    """The last traceback in `stderr` that passes through the file `path`; None if there is none.
+
+    A syntax error counts too: Python shows its line in the same way.
+    """
+    lines = stderr.splitlines()
+    frames = [(i, match) for i, text in enumerate(lines) if (match := _FRAME.match(text))]
+    own = [(i, match) for i, match in frames if match["path"] == path]
+    if not own:
+        return None
+    last, at = own[-1]
+    after = lines[last + 1 :]
+    code = after[0].strip() if after and after[0].startswith("    ") else ""
+    error = next(filter(None, map(_ERROR.match, after)), None)
+    if error is None:
+        return None
+    words, function = error["words"] or "", at["function"] or ""
+    return Crash(error["type"], words, int(at["line"]), function, code)
+
+
+# Winsock has numbers of its own for the same mistakes.
+ADDRESS_IN_USE = {errno.EADDRINUSE, 10048}
+
+_NUMBERED: tuple[tuple[set[int], str, str], ...] = (
+    (
+        ADDRESS_IN_USE,
+        "",
+        "The port is taken. Another program listens on it, or the port still remembers a "
+        "connection that this server closed (TIME_WAIT). Against the second, set SO_REUSEADDR "
+        "before bind().",
+    ),
+    (
+        {errno.EADDRNOTAVAIL, 10049},
+        "",
+        "bind() was given an address that this machine does not have.",
+    ),
+    (
+        {errno.EINVAL, 10022},
+        "accept",
+        "accept() needs a socket that listens: call listen() first.",
+    ),
+    (
+        {errno.ENOTCONN, 10057},
+        "",
+        "This socket has no peer. A listening socket only accepts: use the new socket that "
+        "accept() returned to talk to the client.",
+    ),
+    (
+        {errno.EPIPE, errno.ECONNRESET, errno.ECONNABORTED, 10053, 10054},
+        "",
+        "A client left in the middle of the conversation. That is normal: catch this error, "
+        "close that connection and go on with the next client.",
+    ),
+    ({errno.EBADF, 10038}, "", "This socket was closed before it was used."),
+    ({errno.EMFILE}, "", "No descriptor is left: close each connection when its client is done."),
+)
+
+_TYPED: tuple[tuple[str, str, str], ...] = (
+    ("EOFError", "input", "Nobody types here: the program must not call input()."),
+    ("UnicodeDecodeError", "", "Not all bytes are text. Send back bytes; do not decode them."),
+    ("TypeError", "bytes-like object", "Sockets carry bytes, not text: b'...', not '...'."),
+    ("IndexError", "", 'At the end of the stream recv() returns b"", which has no first byte.'),
+    ("IndentationError", "", "Python cannot read the file: look at the spaces of this line."),
+    ("TabError", "", "Python cannot read the file: it mixes tabs and spaces."),
+    ("SyntaxError", "", "Python cannot read the file: look at this line and the one above it."),
+    ("ModuleNotFoundError", "", "This module is not there. The lab needs Python's own only."),
+)
+
+
+def crash_meaning(crash: Crash) -> str:
+    """One sentence or two for an error that beginners meet often; "" for any other."""
+    for numbers, word, meaning in _NUMBERED:
+        if crash.number in numbers and word in crash.code:
+            return meaning
+    for kind, word, meaning in _TYPED:
+        if crash.type == kind and word in crash.code + crash.words:
+            return meaning
+    return ""
+
+
+def crash_text(crash: Crash) -> str:
+    """Where the program stopped, the line of code, the error, and what it means."""
+    if crash.type == "NotImplementedError" and "TODO" in crash.words:
+        return f"Line {crash.line} is still to be written: {crash.words}"
+    head = f"Your program stopped at {crash.place}:"
+    error = crash.type + (f": {crash.words}" if crash.words else "")
+    shown = [head, *(f"    {text}" for text in (crash.code, error) if text)]
+    meaning = crash_meaning(crash)
+    return "\n".join([*shown, meaning] if meaning else shown)
+
+
+def exit_text(code: int) -> str:
+    """How a process ended, in words: an exit code, or (below zero) a signal."""
+    if code >= 0:
+        return f"Your program ended by itself, with exit code {code}."
+    name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
+    return f"Your program was ended by {name}."
+
+
+def last_lines(text: str, count: int = 5) -> str:
+    """The last non-empty lines of what a program wrote, safe to show on any terminal."""
+    lines = [_safe(line)[:200] for line in text.splitlines() if line.strip()]
+    return "\n".join(lines[-count:])
+
+
+def _safe(line: str) -> str:
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)

@@ -1,0 +1,77 @@
+"""What the checks found: one verdict a check, as JSON lines that end with a final record."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+from typing import Literal, get_args
+
+Outcome = Literal["pass", "fail", "skip", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one check found. `name` is the check's function, `title` the sentence it proves.
+
+    For a failure: `steps` is what was done, `happened` what went wrong, then the bytes `sent`,
+    `got` and `wanted`, what the `program` did, what it `means` and what to `read`.
+    For "skip", `happened` is the reason; for "error" the check itself is at fault.
+    """
+
+    name: str
+    title: str
+    outcome: Outcome
+    steps: tuple[str, ...] = ()
+    happened: str = ""
+    sent: str = ""
+    got: str = ""
+    wanted: str = ""
+    program: str = ""
+    means: str = ""
+    read: str = ""
+
+
+class BrokenStreamError(ValueError):
+    """The stream of verdicts is cut short or damaged: it says nothing about the program."""
+
+
+def verdict_line(verdict: Verdict) -> str:
+    """One verdict as one line of JSON, newline included."""
+    return json.dumps({"verdict": asdict(verdict)}) + "\n"
+
+
+def final_line(count: int) -> str:
+    """The final record, newline included: so many verdicts came before it."""
+    return json.dumps({"end": count}) + "\n"
+
+
+def read_verdicts(lines: Iterable[str]) -> list[Verdict]:
+    """The verdicts of a whole stream. BrokenStreamError if any part of it is missing or odd."""
+    records = [_record(line) for line in lines]
+    verdicts = [_verdict(record["verdict"]) for record in records[:-1] if "verdict" in record]
+    if not records or records[-1] != {"end": len(verdicts)} or len(records) != len(verdicts) + 1:
+        raise BrokenStreamError("the verdicts do not end with their final record")
+    return verdicts
+
+
+def _record(line: str) -> dict[str, object]:
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError):
+        record = None
+    if not isinstance(record, dict) or len(record) != 1:
+        raise BrokenStreamError(f"not a verdict: {line[:80]!r}")
+    return record
+
+
+def _verdict(values: object) -> Verdict:
+    if not isinstance(values, dict) or set(values) != {field.name for field in fields(Verdict)}:
+        raise BrokenStreamError("a verdict has the wrong fields")
+    steps = values.pop("steps")
+    texts = [steps, *values.values()]
+    if not isinstance(steps, list) or not all(isinstance(t, str) for t in steps + texts[1:]):
+        raise BrokenStreamError("a verdict holds something that is not text")
+    if values["outcome"] not in get_args(Outcome):
+        raise BrokenStreamError(f"no such outcome: {values['outcome']!r}")
+    return Verdict(steps=tuple(steps), **values)

@@ -1,0 +1,43 @@
+"""Mistake: one recv() for each client: the connection is closed after the first message.
+
+Caught by: test_several_messages
+Says: closed the connection too early
+"""
+
+import os
+import socket
+import sys
+
+
+def make_listener(host, port):
+    """A TCP socket that listens on host and port, even if a server was just stopped there."""
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    if os.name == "posix":
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((host, port))
+    listener.listen()
+    return listener
+
+
+def serve_forever(listener):
+    """Serve one client after another: send back what each one sends, until it has no more."""
+    while True:
+        conn, _ = listener.accept()
+        with conn:
+            try:
+                data = conn.recv(1024)
+                conn.sendall(data)
+            except ConnectionError:
+                pass
+
+
+def main():
+    """Serve on the host and port given on the command line."""
+    if len(sys.argv) != 3:
+        sys.exit("usage: python labs/01_echo_server.py HOST PORT")
+    with make_listener(sys.argv[1], int(sys.argv[2])) as listener:
+        serve_forever(listener)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,12 @@
+"""Every test has a deadline: one that hangs fails and shows where."""
+
+import pytest
+
+SECONDS = 120
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give each test, cells of notebooks included, the same generous deadline."""
+    for item in items:
+        if item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(SECONDS))

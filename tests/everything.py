@@ -1,0 +1,48 @@
+"""Check everything, whatever fails on the way, and say at the end what did: make test."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import matplotlib.font_manager  # noqa: F401  finds the fonts now, not while a notebook is compared
+
+ROOT = Path(__file__).parent.parent
+RUFF = [sys.executable, "-m", "ruff"]
+# One file is one worker's, so the cells of a notebook run in order, in one kernel.
+PYTEST = [sys.executable, "-m", "pytest", "-n", "logical", "--maxprocesses=8", "--dist=loadfile"]
+NBVAL = [
+    "--nbval",
+    "--nbval-current-env",
+    "--nbval-cell-timeout=30",
+    "--nbval-kernel-startup-timeout=60",
+    "--nbval-sanitize-with=tests/nbval.cfg",
+]
+
+
+def parts(words: list[str]) -> dict[str, list[str]]:
+    """The commands by name; words are added to pytest's."""
+    notebooks = [str(path.relative_to(ROOT)) for path in sorted(ROOT.glob("*/*.ipynb"))]
+    return {
+        "lint": [*RUFF, "check", "."],
+        "format": [*RUFF, "format", "--check", "."],
+        "tests and notebooks": [*PYTEST, *NBVAL, *words, "tests", *notebooks],
+    }
+
+
+def main() -> int:
+    """Run every part; 0 if all of them pass."""
+    failed = []
+    with tempfile.TemporaryDirectory() as folder:
+        environment = os.environ | {"IPYTHONDIR": folder}  # nobody's own start-up files
+        for name, command in parts(sys.argv[1:]).items():
+            print(f"\n== {name} ==", flush=True)
+            if subprocess.run(command, cwd=ROOT, env=environment).returncode:
+                failed.append(name)
+    print(f"\nFAILED: {', '.join(failed)}" if failed else "\nEverything passes.", flush=True)
+    return bool(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
