@@ -1,30 +1,31 @@
 """Socket programming in Python, learned by watching your own sockets.
 
-    from socketlab import background, record, draw_ladder, draw_lanes, socket_states, check
+from socketlab import background, record, draw_ladder, draw_lanes, socket_states, check
 """
 
 from importlib import import_module
 
+from socketlab.background import background
+from socketlab.recorder import record
+
 _HOMES = {
-    "background": "background",
     "check": "learner",
     "draw_ladder": "figures",
     "draw_lanes": "figures",
     "draw_states": "figures.states",
-    "record": "recorder",
     "socket_states": "states",
     "wait_for_state": "states",
 }
-__all__ = list(_HOMES)
+__all__ = ["background", "record", *_HOMES]
 
 
 def __getattr__(name: str) -> object:
-    """Load a name's module when it is first asked for: checks run without matplotlib."""
+    """Load what draws and what checks when it is first asked for: matplotlib takes a moment."""
     if name not in _HOMES:
-        raise AttributeError(f"module 'socketlab' has no attribute {name!r}: it has {__all__}")
+        raise AttributeError(f"module 'socketlab' has no attribute {name!r}; it has {__all__}")
     found = globals()[name] = getattr(import_module(f"socketlab.{_HOMES[name]}"), name)
     return found
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOMES])
+    return sorted({*globals(), *_HOMES})

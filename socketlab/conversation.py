@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import defaultdict, deque
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Side = Literal["client", "server"]
 Kind = Literal["handshake", "data", "end", "reset"]
 
 SENDS = ("send", "sendall", "sendto", "sendmsg")
-RECEIVES = ("recv", "recv_into", "recvfrom", "recvfrom_into", "recvmsg")
+RECEIVES = ("recv", "recv_into", "recvfrom", "recvfrom_into", "recvmsg", "recvmsg_into")
+EMPTY = tuple(f"{call}(0)" for call in RECEIVES)  # asked for nothing: b"" is not the end
 RESETS = ("ECONNRESET", "EPIPE", "ECONNABORTED")
+UNDECIDED = ("", "EINPROGRESS", "EWOULDBLOCK", "unfinished")  # a connect() that may come about
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +26,9 @@ class Span:
     `nbytes` is what the call moved (accepted by the kernel or received), `data` its first bytes.
     `error` is the errno's name ("ECONNRESET"), else the exception's type name, "" if there was
     none; "stopped" if the kit ended the call, "unfinished" if it still ran when recording ended.
-    `conn` is "" for calls that belong to no one connection (`select`, an `accept` without a client).
+    `conn` is "" for calls of no one connection (`select`, an `accept` without a client).
+    `call` is the method's name, but "peek" for any receive with MSG_PEEK, and "recv(0)" (and the
+    like) for one that asks for no bytes. `datagram` is true where messages keep their bounds.
     """
 
     conn: str
@@ -35,6 +40,7 @@ class Span:
     nbytes: int = 0
     error: str = ""
     data: bytes = b""
+    datagram: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,22 +94,36 @@ def conversation(spans: Iterable[Span]) -> Conversation:
     """The connections in `spans`, with each send joined to the receives that its bytes met.
 
     Bytes are paired by their place in the stream, not by call: TCP has no messages (RFC 9293).
-    Datagrams are paired whole (RFC 768).
+    Datagrams are paired whole (RFC 768). Every byte that was sent or received is in one arrow.
+    TypeError if `spans` is anything but a recording or other spans.
     """
-    spans = sorted(spans, key=lambda span: (span.start, span.end))
+    spans = sorted(_checked(spans), key=lambda span: (span.start, span.end))
     end = max((span.end for span in spans), default=0.0)
-    by_name: dict[str, list[Span]] = {}
+    by_name: dict[str, list[Span]] = defaultdict(list)
+    threads: dict[str, list[Span]] = defaultdict(list)
     for span in spans:
         if span.conn:
-            by_name.setdefault(span.conn, []).append(span)
+            by_name[span.conn].append(span)
+        if span.side == "server":
+            threads[span.thread].append(span)
     connections = sorted((_connection(*item, end) for item in by_name.items()), key=_order)
-    threads = dict.fromkeys(s.thread for s in spans if s.side == "server")
-    server_threads = {name: tuple(s for s in spans if _at_server(s, name)) for name in threads}
-    return Conversation(tuple(connections), server_threads, end)
+    return Conversation(
+        tuple(connections), {name: tuple(calls) for name, calls in threads.items()}, end
+    )
 
 
-def _at_server(span: Span, thread: str) -> bool:
-    return span.thread == thread and span.side == "server"
+def _checked(spans: Iterable[Span]) -> list[Span]:
+    try:
+        found = list(spans)
+    except TypeError:
+        found = [spans]  # type: ignore[list-item]
+    for thing in found:
+        if not isinstance(thing, Span):
+            raise TypeError(
+                f"{thing!r:.80} is not a recording: pass what record() returned, "
+                "or an iterable of its spans"
+            )
+    return found
 
 
 def _order(connection: Connection) -> tuple[int, str]:
@@ -114,8 +134,7 @@ def _connection(name: str, spans: list[Span], end: float) -> Connection:
     client = tuple(span for span in spans if span.side == "client")
     server = tuple(span for span in spans if span.side == "server")
     accepted = next((s.end for s in server if s.call == "accept" and not s.error), None)
-    closes = [s.end for s in spans if s.call == "close"]
-    open_ends = bool(client) + bool(server)
+    closes = {s.side: s.end for s in spans if s.call == "close"}
     return Connection(
         name,
         client,
@@ -123,67 +142,157 @@ def _connection(name: str, spans: list[Span], end: float) -> Connection:
         tuple(_arrows(client, server)),
         opened=(client or server)[0].start,
         accepted=accepted,
-        closed=max(closes) if len(closes) >= open_ends else end,
+        closed=max(closes.values()) if len(closes) == bool(client) + bool(server) else end,
     )
 
 
-def _arrows(client: tuple[Span, ...], server: tuple[Span, ...]) -> list[Arrow]:
+def _arrows(client: Sequence[Span], server: Sequence[Span]) -> list[Arrow]:
     """Every arrow of a connection, in the order in which they left."""
-    arrows = [*_handshake(client, server)]
-    for source, one, other in (("client", client, server), ("server", server, client)):
-        arrows += _flow(source, one, other)
+    arrows = [
+        *_handshake(client, server),
+        *_flow("client", client, server),
+        *_flow("server", server, client),
+    ]
     return sorted(arrows, key=lambda arrow: arrow.left)
 
 
-def _handshake(client: tuple[Span, ...], server: tuple[Span, ...]) -> Iterator[Arrow]:
-    connect = next((s for s in client if s.call in ("connect", "connect_ex")), None)
+def _handshake(client: Sequence[Span], server: Sequence[Span]) -> Iterator[Arrow]:
+    connects = [s for s in client if s.call in ("connect", "connect_ex") and not s.datagram]
     accept = next((s for s in server if s.call == "accept"), None)
-    if connect:
+    if connects:
+        connect = next((s for s in connects if s.error in UNDECIDED), connects[-1])
         met = accept.end if accept else None
         yield Arrow("client", "handshake", connect.start, met, sent_by=connect, met_by=accept)
 
 
-def _flow(source: Side, one: tuple[Span, ...], other: tuple[Span, ...]) -> Iterator[Arrow]:
+def _flow(source: Side, one: Sequence[Span], other: Sequence[Span]) -> Iterator[Arrow]:
     """What went from one side to the other: data, then how the stream ended."""
-    sends = [s for s in one if s.call in SENDS and s.nbytes]
-    receives = [s for s in other if s.call in RECEIVES and s.nbytes]
-    datagrams = any(s.call in ("sendto", "recvfrom") for s in (*one, *other))
-    yield from (_whole if datagrams else _pieces)(source, sends, receives)
-    reset = next((s for s in other if s.error in RESETS), None)
-    ends = next((s for s in other if s.call in RECEIVES and not s.nbytes and not s.error), None)
-    last = next((s for s in one if s.call in ("shutdown", "close")), None)
-    met = reset or ends
-    if last and met and not datagrams:
-        kind: Kind = "reset" if reset else "end"
-        yield Arrow(source, kind, last.start, met.end, sent_by=last, met_by=met)
+    if any(s.datagram for s in (*one, *other)):
+        sends = [s for s in one if s.call in SENDS and not s.error]
+        receives = [s for s in other if s.call in (*RECEIVES, *EMPTY) and not s.error]
+        yield from _whole(source, sends, receives)
+    else:
+        sends = [s for s in one if s.call in SENDS and (s.nbytes or s.error)]
+        receives = [s for s in other if s.call in RECEIVES and s.nbytes]
+        receives.sort(key=lambda span: span.end)  # of two that waited, the first to return
+        yield from _pieces(source, sends, receives)
+        yield from _endings(source, one, other)
+
+
+def _endings(source: Side, one: Sequence[Span], other: Sequence[Span]) -> Iterator[Arrow]:
+    """The end of the stream, if the other side read it; the reset, if a call of it failed so."""
+    own_end = min((s.start for s in other if s.call == "shutdown"), default=float("inf"))
+    end = next((s for s in other if s.call in RECEIVES and not s.nbytes and not s.error), None)
+    reset = next(
+        (s for s in other if s.error in RESETS and (s.error != "EPIPE" or s.start < own_end)), None
+    )
+    kinds: list[tuple[Kind, Span | None, tuple[str, ...]]] = [
+        ("end", end, ("shutdown", "close")),
+        ("reset", reset, ("close",)),
+    ]
+    for kind, met, calls in kinds:
+        last = next((s for s in one if s.call in calls and not s.error), None)
+        if met and last and last.start <= met.end:
+            yield Arrow(source, kind, last.start, met.end, sent_by=last, met_by=met)
+
+
+# --- whose bytes were whose ---------------------------------------------------------------------
 
 
 def _whole(source: Side, sends: list[Span], receives: list[Span]) -> Iterator[Arrow]:
-    """Datagrams: each met as a whole, or lost."""
-    left = list(receives)
+    """Datagrams: each met as a whole or cut short, or lost."""
+    met = _match(sends, receives, lambda span: (span.nbytes, span.data))
+    had = {id(receive) for receive in met.values()}
+    for size in sorted({r.nbytes for r in receives if id(r) not in had}):
+        longer = [s for s in sends if s.nbytes > size and id(s) not in met]
+        cut = [r for r in receives if r.nbytes == size and id(r) not in had]
+        met |= _match(longer, cut, _beginning(size))
+    had = {id(receive) for receive in met.values()}
     for send in sends:
-        met = next((r for r in left if send.data.startswith(r.data) and r.end >= send.start), None)
-        if met:
-            left.remove(met)
-        yield _data(source, send, met, send.nbytes, send.data)
+        yield _data(source, send, met.get(id(send)), send.nbytes, send.data)
+    for receive in receives:
+        if id(receive) not in had:
+            yield _data(source, None, receive, receive.nbytes, receive.data)
+
+
+def _beginning(size: int) -> Callable[[Span], Hashable]:
+    return lambda span: span.data[:size]
+
+
+def _match(
+    sends: list[Span], receives: list[Span], content: Callable[[Span], Hashable]
+) -> dict[int, Span]:
+    """By id() of a send: the receive of equal content; of several, the earlier the earlier."""
+    waiting: dict[Hashable, deque[Span]] = defaultdict(deque)
+    for send in sends:
+        waiting[content(send)].append(send)
+    met = {}
+    for receive in receives:
+        queue = waiting[content(receive)]
+        if queue and queue[0].start <= receive.end:
+            met[id(queue.popleft())] = receive
+    return met
 
 
 def _pieces(source: Side, sends: list[Span], receives: list[Span]) -> Iterator[Arrow]:
     """A stream: one arrow for each piece that one call sent and one call received."""
-    sent, received = _extents(sends), _extents(receives)
-    cuts = sorted({0, *(end for _, _, end in sent), *(end for _, _, end in received)})
+    first = _offset(sends, receives)
+    more = first + sum(span.nbytes for span in receives) - sum(span.nbytes for span in sends)
+    sent, received = _extents(sends, 0, more), _extents(receives, first)
+    cuts = sorted({place for extent in (*sent, *received) for place in extent[1:]})
     for start, end in pairwise(cuts):
-        send = next(((s, a) for s, a, b in sent if a <= start < b), None)
-        met = next(((s, a) for s, a, b in received if a <= start < b), None)
-        span, begins = send or met  # type: ignore[misc]
-        data = span.data[start - begins : end - begins]
-        yield _data(source, send and send[0], met and met[0], end - start, data)
+        send, met = _at(sent, start), _at(received, start)
+        if here := [extent for extent in (send, met) if extent]:
+            data = max((e.span.data[start - e.start : end - e.start] for e in here), key=len)
+            yield _data(source, send and send.span, met and met.span, end - start, data)
 
 
-def _extents(spans: list[Span]) -> list[tuple[Span, int, int]]:
-    """(span, first offset, offset after the last) in the stream, for each call."""
-    ends = list(accumulate(span.nbytes for span in spans))
-    return [(span, end - span.nbytes, end) for span, end in zip(spans, ends, strict=True)]
+def _offset(sends: list[Span], receives: list[Span]) -> int:
+    """Where in the stream sent the first receive begins: at 0, unless calls went unseen.
+
+    Those are calls that other threads were in when the recording began.
+    """
+    places = accumulate((span.nbytes for span in sends), initial=0)
+    for place, send in zip(places, sends, strict=False):
+        if not receives or _alike(send, receives[0]):
+            return place
+    places = accumulate((span.nbytes for span in receives), initial=0)
+    for place, receive in zip(places, receives, strict=False):
+        if sends and _alike(sends[0], receive):
+            return -place
+    return 0
+
+
+def _alike(one: Span, other: Span) -> bool:
+    """Whether both may begin with the same byte of the stream."""
+    return one.data.startswith(other.data) or other.data.startswith(one.data)
+
+
+class _Extent(NamedTuple):
+    """What one call moved: bytes `start` up to `end` of the stream."""
+
+    span: Span
+    start: int
+    end: int
+
+
+def _extents(spans: list[Span], at: int, more: int = 0) -> deque[_Extent]:
+    """What each call moved. If `more` bytes were received than sent, the last failed sendall()
+    sent them: that one cannot say how far it came."""
+    failed = [span for span in spans if span.call == "sendall" and span.error]
+    found: deque[_Extent] = deque()
+    for span in spans:
+        size = span.nbytes + (max(more, 0) if failed and span is failed[-1] else 0)
+        found.append(_Extent(span, at, at + size))
+        at += size
+    return found
+
+
+def _at(extents: deque[_Extent], place: int) -> _Extent | None:
+    """The call that moved the byte at `place`; those before it are taken off."""
+    while extents and extents[0].end <= place:
+        extents.popleft()
+    return extents[0] if extents and extents[0].start <= place else None
 
 
 def _data(source: Side, send: Span | None, met: Span | None, nbytes: int, data: bytes) -> Arrow:

@@ -11,8 +11,11 @@ from socketlab.netstat import SocketRow, all_rows
 
 
 class Memory:
-    """What earlier looks at the machine have shown: ports in order of first sight, which of them
-    were listening, and ended connections that are strangers'."""
+    """What earlier looks at the machine have taught.
+
+    Which ports and connections a table has shown, in order of first sight, where somebody
+    listens, and which connections are strangers'.
+    """
 
     def __init__(self) -> None:
         self.ports: dict[int, None] = {}
@@ -21,24 +24,33 @@ class Memory:
         self.strangers: set[frozenset[tuple[str, int]]] = set()
 
     def without_strangers(self, rows: list[SocketRow]) -> list[SocketRow]:
-        """Learn from all rows of the machine; all but strangers' rows for ports of this process.
+        """Learn from all rows of the machine; all but strangers' rows for this process's ports.
 
         A new socket may well get a port that TIME_WAIT still has (bind() with SO_REUSEADDR,
         connect() to another address): the table would then differ from run to run.
         """
+        self._forget_all_but(rows)
+        self.listening |= {row.ports[0] for row in rows if row.state == "LISTEN"}
+        ours = self.ports.keys() | {row.ports[0] for row in rows if _is_ours(row)}
+        others = {row.connection for row in rows if row.remote and ours.isdisjoint(row.ports)}
+        self.strangers |= others - self.shown
+        return [row for row in rows if ours.isdisjoint(row.ports) or not self._strange(row)]
+
+    def _forget_all_but(self, rows: list[SocketRow]) -> None:
         there = {port for row in rows for port in row.ports}
         self.ports = {port: None for port in self.ports if port in there}
         self.listening &= there
-        self.listening |= {row.ports[0] for row in rows if row.state == "LISTEN"}
-        self.shown &= {row.connection for row in rows}
-        mine = {port for row in rows if row.holder == "this process" for port in row.ports[:1]}
-        ended = {row.connection: mine.isdisjoint(row.ports) for row in rows if row.ended}
-        new = {connection for connection, strange in ended.items() if strange} - self.shown
-        self.strangers = new | (self.strangers & ended.keys())
-        return [row for row in rows if mine.isdisjoint(row.ports) or not self._strange(row)]
+        connections = {row.connection for row in rows}
+        self.shown &= connections
+        self.strangers &= connections
 
     def _strange(self, row: SocketRow) -> bool:
         return row.ended and row.connection in self.strangers
+
+    def is_known(self, row: SocketRow) -> bool:
+        """Whether a table has shown the row's connection, or a server's port that it has."""
+        ports = self.ports.keys() & self.listening
+        return row.connection in self.shown or not ports.isdisjoint(row.ports)
 
     def keep(self, rows: Iterable[SocketRow]) -> None:
         """Remember what a table has shown."""
@@ -46,6 +58,10 @@ class Memory:
         self.ports |= {port: None for row in rows for port in row.ports[:1]}
         self.shown |= {row.connection for row in rows}
         self.strangers -= self.shown
+
+
+def _is_ours(row: SocketRow) -> bool:
+    return row.holder == "this process" and bool(row.ports)
 
 
 class Before:

@@ -6,6 +6,7 @@ import math
 import os
 import re
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -20,6 +21,7 @@ __all__ = ["RFC_9293", "SocketRow", "SocketStates", "socket_states", "wait_for_s
 HEADER = ("state", "local address", "remote address", "held by")
 EVERY_HOST = {"", "0.0.0.0", "::"}  # once spelled by plain_host
 WELL_KNOWN = 1024  # lower ports are the services' own (RFC 6335): the same in each run, so shown
+PASSING = {"SYN_SENT", "SYN_RECV", "FIN_WAIT1", "CLOSING", "LAST_ACK"}  # until the next packet
 LOOK = 0.005  # seconds from one look at the table to the next: the kernel announces no change
 
 
@@ -106,20 +108,22 @@ def socket_states(*of: object) -> SocketStates:
 def wait_for_state(of: object, *states: str, timeout: float = 5.0) -> SocketStates:
     """`socket_states(of)` as soon as it has a socket in each of `states`: "TIME_WAIT", say.
 
-    `of` may also be a list of such things, or None for the sockets of this process. `timeout` is
-    in seconds; TimeoutError, with the last table, if a state is still missing then. ValueError for
-    a state that TCP does not have, and for none at all.
+    A state named twice needs two sockets. `of` may also be a list of such things, or None for the
+    sockets of this process. States that pass by themselves, such as FIN_WAIT1, are waited out
+    unless they are asked for. `timeout` is in seconds; TimeoutError, with the last table, if a
+    state is still missing then. ValueError for a state that TCP does not have, and for none.
     """
-    wanted = {_state(state) for state in states or [""]}
+    wanted = Counter(_state(state) for state in states or [""])
     deadline = time.monotonic() + _seconds(timeout)
     things = of if isinstance(of, list) else [] if of is None else [of]
     while True:
         table = socket_states(*things)
-        missing = sorted(wanted.difference(row.state for row in table))
-        if not missing:
+        found = Counter(row.state for row in table)
+        missing, late = wanted - found, time.monotonic() >= deadline
+        if not missing and (late or wanted.keys() >= PASSING & found.keys()):
             return table
-        if time.monotonic() >= deadline:
-            missed = " and ".join(missing)
+        if late:
+            missed = " and ".join(sorted(missing.elements()))
             raise TimeoutError(f"no socket was {missed} within {timeout:g} s; seen last:\n{table}")
         time.sleep(LOOK)
 
@@ -219,11 +223,15 @@ def _between(row: SocketRow, asked: _Asked) -> bool:
 
 
 def _own(rows: list[SocketRow]) -> list[SocketRow]:
+    """This process's rows, and the kernel's for its listeners and for what was shown before."""
     rows = [row for row in rows if not before.has(row) and (row.ports or row.local)]
     mine = [row for row in rows if row.holder == "this process"]
-    ports = {*memory.ports, *(port for row in mine for port in row.ports[:1])}
+    listening = {row.ports[0] for row in mine if row.state == "LISTEN"}
     return mine + [
-        row for row in rows if row.holder == "the kernel" and not ports.isdisjoint(row.ports)
+        row
+        for row in rows
+        if row.holder == "the kernel"
+        and (memory.is_known(row) or not listening.isdisjoint(row.ports))
     ]
 
 
@@ -271,7 +279,7 @@ def _letters(number: int) -> str:
 
 
 def _in_order(rows: list[SocketRow], roles: dict[int, str]) -> tuple[SocketRow, ...]:
-    """Listening sockets, then connections as their clients are lettered, the client's end first."""
+    """Listening sockets, then connections in order of their letters, client end first."""
     rank = {port: number for number, port in enumerate(roles)}
 
     def place(row: SocketRow) -> tuple[object, ...]:

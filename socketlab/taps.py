@@ -4,31 +4,27 @@ Methods of `socket.socket`, `select()` of every selector and `select.select` are
 wrappers while a recording or a background server lives, and put back afterwards. The class itself
 is changed, not exchanged: sockets made earlier and `from socket import socket` are seen too.
 
-Threads of a background server wait *before* a call that could block: for the socket or for the
-server's stop signal, whichever comes first. So they end on every platform without a socket being
-closed under a blocked call, which Linux, macOS and Windows answer in three different ways.
+Calls made by a thread of a background server go through `guards`.
 """
 
 from __future__ import annotations
 
-import asyncio
 import select
 import selectors
 import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
+from concurrent.futures import thread as pool
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 from weakref import WeakSet
 
-clock = time.perf_counter_ns
-ident = threading.get_ident
-Pairs = list[tuple[int, int]]  # (descriptor, READ | WRITE)
-Waiting = tuple[Pairs, float | None]  # and the seconds that it may take, None for no limit
+from socketlab import guards
+from socketlab.guards import READ, WRITE, choose, descriptors, ident, pairs_of, servers
 
-READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
+clock = time.perf_counter_ns
 CUT = 512  # a payload longer than this is kept only as its first KEPT bytes and its length
 KEPT = 64
 
@@ -56,25 +52,11 @@ class Cut(NamedTuple):
     nbytes: int
 
 
-class Server(Protocol):
-    """What the taps know of a background server."""
-
-    wake: int  # descriptor that becomes readable when the server shall stop
-    waiting: dict[int, Waiting]  # by thread: what it waits for before a call
-
-    loops: set[asyncio.AbstractEventLoop]  # seen running in its threads
-
-    def check(self) -> None: ...  # raises in the server's threads once it shall stop
-    def adopt(self, sock: socket.socket) -> None: ...
-    def enlist(self, thread: threading.Thread) -> None: ...
-
-
-servers: dict[int, Server] = {}  # by ident of each thread that belongs to a server
+WRAPPERS = (__file__, guards.__file__)  # whose frames are none of the reader's
 private: WeakSet[socket.socket] = WeakSet()  # the kit's own, of no interest to a recording
 _sinks: dict[object, Callable[[Any], None]] = {}
 _guards: set[object] = set()
 _lock = threading.RLock()
-_select = select.select
 
 
 def cut(data: Any, nbytes: int | None = None) -> bytes | Cut:
@@ -94,64 +76,12 @@ def names(sock: socket.socket) -> tuple[Any, Any]:
     return found[0], found[1]
 
 
-# --- waiting ------------------------------------------------------------------------------------
-
-
-def ready(pairs: Pairs, timeout: float | None) -> set[int]:
-    """The descriptors of `pairs` that are ready within `timeout` seconds (None: for ever)."""
-    if hasattr(select, "poll") and sys.platform != "darwin":  # there poll() refuses a kqueue
-        poll = select.poll()
-        for fd, mask in pairs:
-            poll.register(fd, (mask & READ and select.POLLIN) | (mask & WRITE and select.POLLOUT))
-        return {fd for fd, _ in poll.poll(None if timeout is None else timeout * 1000)}
-    wanted = [[fd for fd, mask in pairs if mask & bit] for bit in (READ, WRITE)]
-    try:
-        return {fd for found in _select(*wanted, [], timeout) for fd in found}
-    except (OSError, ValueError):  # a closed socket: the call itself will say so
-        return {fd for fd, _ in pairs}
-
-
-def _wait(server: Server, pairs: Pairs, timeout: float | None) -> bool:
-    """Wait for `pairs` or for the server's stop, which is raised; False if neither came in time."""
-    server.check()
-    me = ident()
-    server.waiting[me] = pairs, timeout
-    try:
-        found = ready([*pairs, (server.wake, READ)], timeout)
-    finally:
-        del server.waiting[me]
-    server.check()
-    return bool(found)
-
-
-def _wait_socket(server: Server, sock: socket.socket, mask: int) -> None:
-    """Wait as long as the socket's own timeout allows; TimeoutError as it would raise itself."""
-    server.check()
-    timeout = sock.gettimeout()
-    if timeout == 0 or sock.fileno() < 0:
-        return
-    if not _wait(server, [(sock.fileno(), mask)], timeout):
-        raise TimeoutError("timed out")
-
-
-def _selector_pairs(selector: Any) -> Pairs:
-    """What to wait for in place of `selector`: its own descriptor, else all that it holds."""
-    if hasattr(selector, "fileno"):
-        return [(selector.fileno(), READ)]
-    return [(key.fd, key.events) for key in (selector.get_map() or {}).values()]
-
-
 # --- wrappers -----------------------------------------------------------------------------------
 
-WAITS = dict.fromkeys(
-    ("accept", "recv", "recv_into", "recvfrom", "recvfrom_into", "recvmsg"), READ
-)
-WAITS |= dict.fromkeys(("send", "sendall", "sendto", "sendmsg"), WRITE)
-
 DESCRIBE: dict[str, Callable[[Any, Any, Any], Any]] = {
-    "accept": lambda self, args, result: (id(result[0]), *names(result[0])),
-    "connect": lambda self, args, result: (names(self)[0], args[0]),
-    "connect_ex": lambda self, args, result: (names(self)[0], args[0], result),
+    "accept": lambda self, args, result: id(result[0]),
+    "connect": lambda self, args, result: _connected(self, args[0]),
+    "connect_ex": lambda self, args, result: (*_connected(self, args[0]), result),
     "bind": lambda self, args, result: names(self),
     "listen": lambda self, args, result: names(self),
     "shutdown": lambda self, args, result: args[0],
@@ -160,11 +90,20 @@ DESCRIBE: dict[str, Callable[[Any, Any, Any], Any]] = {
     "recvfrom": lambda self, args, result: (cut(result[0]), result[1]),
     "recvfrom_into": lambda self, args, result: (cut(args[0], result[0]), result[1]),
     "recvmsg": lambda self, args, result: (cut(result[0]), result[3]),
+    "recvmsg_into": lambda self, args, result: (cut(b"".join(args[0]), result[0]), result[3]),
     "send": lambda self, args, result: cut(args[0], result),
     "sendall": lambda self, args, result: cut(args[0]),
     "sendto": lambda self, args, result: (cut(args[0], result), args[-1], names(self)[0]),
-    "sendmsg": lambda self, args, result: cut(b"".join(args[0]), result),
+    "sendmsg": lambda self, args, result: (cut(b"".join(args[0]), result), *args[3:]),
 }
+INTO = ("recv_into", "recvfrom_into")
+GATHER = ("sendmsg", "recvmsg_into")
+
+
+def _connected(sock: socket.socket, address: Any) -> tuple[Any, Any]:
+    """Both addresses; the peer's as it was given, perhaps by name, while it is not connected."""
+    own, peer = names(sock)
+    return own, peer or address
 
 
 def note(event: Any) -> None:
@@ -173,32 +112,44 @@ def note(event: Any) -> None:
         sink(event)
 
 
-def _special(call: str, bufsize: Any, flags: int = 0, *_: Any) -> str:
-    """The name of a receiving call that does not take bytes out of the stream."""
-    return "peek" if flags & socket.MSG_PEEK else call if bufsize else call + "(0)"
+emit: Callable[[Any], None] = note  # the only recording's own sink while there is only one
+
+
+def _special(call: str, args: tuple) -> str:
+    """The name of a receiving call: another one if it takes no bytes out of the stream."""
+    place = 1 if call in ("recv", "recvfrom") else 2
+    if len(args) > place and args[place] & socket.MSG_PEEK:
+        return "peek"
+    size = memoryview(args[0]).nbytes if call in INTO else args[0]
+    return call if size else call + "(0)"
+
+
+def _by_place(buffer: Any, nbytes: int = 0, flags: int = 0) -> tuple:
+    """The arguments of a call of INTO, which alone may be given by name."""
+    return buffer, nbytes, flags
 
 
 def _tap(call: str, original: Callable) -> Callable:
     """`original`, noted; in a server's thread it waits first, and may end there."""
-    mask, describe = WAITS.get(call), DESCRIBE[call]
+    describe = DESCRIBE[call]
 
     def tapped(self, *args, **kwargs):
-        if call == "sendmsg":
+        if call in GATHER and args:
             args = (list(args[0]), *args[1:])  # asyncio hands over an iterator
+        if kwargs and call in INTO:
+            args, kwargs = _by_place(*args, **kwargs), {}
         start, me = clock(), ident()
-        server = servers.get(me)
         try:
-            if server and mask:
-                _wait_socket(server, self, mask)
-            elif server and call != "shutdown":
-                server.check()
-            result = original(self, *args, **kwargs)
+            if me in servers and call != "shutdown":  # with which a server that ends says goodbye
+                result = guards.call(servers[me], call, original, self, *args, **kwargs)
+            else:
+                result = original(self, *args, **kwargs)
         except BaseException as error:
             own = names(self)[0] if call.startswith("connect") else None
             note(Event(call, id(self), start, clock(), me, (own, *args), error))
             raise
         if _sinks:
-            name = _special(call, *args) if call in ("recv", "recvfrom", "recvmsg") else call
+            name = _special(call, args) if call.startswith("recv") else call
             note(Event(name, id(self), start, clock(), me, describe(self, args, result)))
         return result
 
@@ -206,41 +157,43 @@ def _tap(call: str, original: Callable) -> Callable:
     return tapped
 
 
-def _tap_recv(original: Callable, note: Callable) -> Callable:
+def _tap_recv(original: Callable) -> Callable:
     """recv() while a recording runs: `_tap` written out, for its cost is the recording's cost."""
 
-    def recv(self, bufsize, flags=0):
+    def recv(self, bufsize, flags=0, /):
         start, me = clock(), ident()
         try:
             if me in servers:
-                _wait_socket(servers[me], self, READ)
-            data = original(self, bufsize, flags)
+                data = guards.call(servers[me], "recv", original, self, bufsize, flags)
+            else:
+                data = original(self, bufsize, flags)
         except BaseException as error:
-            note(("recv", id(self), start, clock(), me, b"", error))
+            emit(("recv", id(self), start, clock(), me, b"", error))
             raise
         kept = data if len(data) <= CUT else cut(data)
-        call = "recv" if bufsize and not flags else _special("recv", bufsize, flags)
-        note((call, id(self), start, clock(), me, kept, None))
+        call = "recv" if bufsize and not flags else _special("recv", (bufsize, flags))
+        emit((call, id(self), start, clock(), me, kept, None))
         return data
 
     return recv
 
 
-def _tap_sendall(original: Callable, note: Callable) -> Callable:
+def _tap_sendall(original: Callable) -> Callable:
     """sendall() while a recording runs, likewise."""
 
-    def sendall(self, data, flags=0):
+    def sendall(self, data, flags=0, /):
         start, me = clock(), ident()
         try:
             if me in servers:
-                _wait_socket(servers[me], self, WRITE)
-            original(self, data, flags)
+                guards.call(servers[me], "sendall", original, self, data, flags)
+            else:
+                original(self, data, flags)
         except BaseException as error:
-            note(("sendall", id(self), start, clock(), me, b"", error))
+            emit(("sendall", id(self), start, clock(), me, b"", error))
             raise
         end = clock()
         kept = data if data.__class__ is bytes and len(data) <= CUT else cut(data)
-        note(("sendall", id(self), start, end, me, kept, None))
+        emit(("sendall", id(self), start, end, me, kept, None))
 
     return sendall
 
@@ -249,13 +202,14 @@ FAST = {"recv": _tap_recv, "sendall": _tap_sendall}
 
 
 def _tap_init(original: Callable) -> Callable:
-    def init(self, *args, **kwargs):
-        original(self, *args, **kwargs)
+    def init(self, family=-1, type=-1, proto=-1, fileno=None):
+        original(self, family, type, proto, fileno)
         now, me = clock(), ident()
         if me in servers:
-            servers[me].adopt(self)
+            servers[me].sockets[id(self)] = self
         if _sinks:
-            note(Event("socket", id(self), now, now, me, self.type))
+            known = (None, None) if fileno is None else names(self)
+            note(Event("socket", id(self), now, now, me, (self.type, *known)))
 
     return init
 
@@ -265,14 +219,16 @@ def _tap_start(original: Callable) -> Callable:
 
     def start(self):
         run, server = self.run, servers.get(ident())
+        if getattr(self, "_target", None) is pool._worker:
+            server = None  # only what it is given to do is the server's
 
         def tapped_run():
             now = clock()
             note(Event("thread", 0, now, now, ident(), self.name))
             try:
-                run()
+                server.run(run) if server else run()
             finally:
-                del self.run
+                self.__dict__.pop("run", None)
 
         if not self.ident:  # else it was started before, as the original will say
             self.run = tapped_run
@@ -288,7 +244,7 @@ def _tap_close(original: Callable) -> Callable:
         start = clock()
         known = names(self) if _sinks and self.fileno() >= 0 else None
         original(self)
-        if known:  # closing twice is allowed, and nothing happens
+        if known and self.fileno() < 0:  # else it is closed with the last file made of it
             note(Event("close", id(self), start, clock(), ident(), known))
 
     return close
@@ -310,14 +266,12 @@ def _tap_select(original: Callable) -> Callable:
 
     def select(self, timeout=None):
         start, me = clock(), ident()
-        server = servers.get(me)
         try:
-            if server and (timeout is None or timeout > 0):
-                if loop := asyncio._get_running_loop():
-                    server.loops.add(loop)
-                _wait(server, _selector_pairs(self), timeout)
-                timeout = 0
-            found = original(self, timeout)
+            if me in servers:
+                look = partial(original, self)
+                found = choose(servers[me], look, timeout, partial(pairs_of, self))
+            else:
+                found = original(self, timeout)
         except BaseException as error:
             note(Event("select", 0, start, clock(), me, (), error))
             raise
@@ -332,16 +286,12 @@ def _tap_select(original: Callable) -> Callable:
 def _tap_raw_select(original: Callable) -> Callable:
     """`select.select`, which takes three lists."""
 
-    def select(rlist, wlist, xlist, timeout=None):
+    def select(*args):
         if sys._getframe(1).f_globals.get("__name__") == "selectors":  # noted there already
-            return original(rlist, wlist, xlist, timeout)
+            return original(*args)
         start, me = clock(), ident()
-        server = servers.get(me)
         try:
-            if server and (timeout is None or timeout > 0):
-                _wait(server, [*_descriptors(rlist, READ), *_descriptors(wlist, WRITE)], timeout)
-                timeout = 0
-            found = original(rlist, wlist, xlist, timeout)
+            found = _select_as(servers[me], original, *args) if me in servers else original(*args)
         except BaseException as error:
             note(Event("select", 0, start, clock(), me, (), error))
             raise
@@ -353,17 +303,35 @@ def _tap_raw_select(original: Callable) -> Callable:
     return select
 
 
-def _descriptors(sockets: Iterable[Any], mask: int) -> Pairs:
-    return [(sock if isinstance(sock, int) else sock.fileno(), mask) for sock in sockets]
+def _select_as(server: guards.Server, original: Callable, *args: Any) -> Any:
+    lists, timeout = [list(things) for things in args[:3]], (args[3:] or (None,))[0]
+
+    def pairs() -> guards.Pairs:
+        both = zip(lists, guards.MASKS, strict=True)
+        return [pair for things, mask in both for pair in descriptors(things, mask)]
+
+    return choose(server, partial(original, *lists), timeout, pairs)
 
 
 def conceal(error: BaseException | None) -> None:
-    """Take the wrappers out of the error's traceback: it ends in the reader's own line."""
-    trace = error.__traceback__ if error else None
-    while trace:
-        while trace.tb_next and trace.tb_next.tb_frame.f_code.co_filename == __file__:
-            trace.tb_next = trace.tb_next.tb_next
-        trace = trace.tb_next
+    """Take the wrappers out of the tracebacks of `error` and of those before it: they end in the
+    reader's own line."""
+    for each in _chain(error, set()):
+        trace = each.__traceback__
+        while trace:
+            while trace.tb_next and trace.tb_next.tb_frame.f_code.co_filename in WRAPPERS:
+                trace.tb_next = trace.tb_next.tb_next
+            trace = trace.tb_next
+
+
+def _chain(error: BaseException | None, seen: set[int]) -> Iterator[BaseException]:
+    """`error`, all that it came from, and all that it is made of."""
+    if error and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        parts = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
+        for other in (error.__cause__, error.__context__, *parts):
+            yield from _chain(other, seen)
 
 
 # --- putting the wrappers in place ---------------------------------------------------------------
@@ -401,17 +369,18 @@ def forget(key: object) -> None:
 
 def unseen(call: str) -> Callable:
     """The method of socket.socket without its wrapper: nobody waits, nothing is noted."""
-    kept = _found.get((socket.socket, call), _INHERITED)
+    kept = _found.get((socket.socket, call), vars(socket.socket).get(call, _INHERITED))
     return getattr(super(socket.socket, socket.socket), call) if kept is _INHERITED else kept
 
 
 def _install() -> None:
     """Each wrapper replaces its predecessor in one step: no call goes by unseen in between."""
-    sink = next(iter(_sinks.values())) if len(_sinks) == 1 else note
+    global emit
+    emit = next(iter(_sinks.values())) if len(_sinks) == 1 else note
     for call in DESCRIBE:
         if hasattr(socket.socket, call):  # Windows has no sendmsg
             fast = FAST.get(call) if _sinks else None
-            _put(socket.socket, call, partial(fast, note=sink) if fast else partial(_tap, call))
+            _put(socket.socket, call, fast or partial(_tap, call))
     _put(socket.socket, "__init__", _tap_init)
     _put(socket.socket, "close", _tap_close)
     _put(socket, "socketpair", _tap_socketpair)
@@ -419,6 +388,8 @@ def _install() -> None:
     _put(select, "select", _tap_raw_select)
     for selector in _SELECTORS:
         _put(selector, "select", _tap_select)
+    for place in guards.GUARDS if _guards else ():
+        _put(*place)
 
 
 def _put(owner: Any, name: str, build: Callable[[Callable], Callable]) -> None:
@@ -429,9 +400,11 @@ def _put(owner: Any, name: str, build: Callable[[Callable], Callable]) -> None:
 
 
 def _restore() -> None:
-    for (owner, name), kept in _found.items():
-        if kept is _INHERITED:
-            delattr(owner, name)
-        else:
+    global emit
+    emit = note
+    for (owner, name), kept in list(_found.items()):
+        if kept is not _INHERITED:
             setattr(owner, name, kept)
-    _found.clear()
+        elif name in vars(owner):
+            delattr(owner, name)
+        del _found[owner, name]

@@ -66,17 +66,22 @@ def meet(one: Box, two: Box) -> bool:
 
 def overlaps(picture: Picture, *, on_bars: bool = False) -> list[tuple[str, str]]:
     """Pairs of things that cover each other though one of them is a label; and what runs off the
-    sheet. `on_bars` allows labels in bars."""
+    sheet. `on_bars` allows a label wholly in a bar."""
     labels = list(zip(texts(picture), boxes(picture, "label"), strict=True))
     things = [(kind, box) for kind in ("dot", "bar", "head") for box in boxes(picture, kind)]
-    if on_bars:
-        things = [thing for thing in things if thing[0] != "bar"]
     pairs = itertools.chain(itertools.combinations(labels, 2), itertools.product(labels, things))
-    found = [(a, b) for (a, one), (b, two) in pairs if meet(one, two)]
+    met = [(a, one, b, two) for (a, one), (b, two) in pairs if meet(one, two)]
+    found = [(a, b) for a, one, b, two in met if not (on_bars and b == "bar" and _in(one, two))]
     width, height = picture.figure.get_size_inches()
     sheet = (-TOUCH, -TOUCH, width + TOUCH, height + TOUCH)
     off = [text for text, box in labels if not _within(box, sheet)]
     return found + [(text, "edge of the sheet") for text in off]
+
+
+def _in(label: Box, bar: Box) -> bool:
+    return (
+        bar[0] <= label[0] and label[2] <= bar[2] and bar[1] < (label[1] + label[3]) / 2 < bar[3]
+    )
 
 
 def _within(box: Box, sheet: Box) -> bool:

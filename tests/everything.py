@@ -34,7 +34,7 @@ def parts(words: list[str]) -> dict[str, list[str]]:
 def main() -> int:
     """Run every part; 0 if all of them pass."""
     failed = []
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         environment = os.environ | {"IPYTHONDIR": folder}  # nobody's own start-up files
         for name, command in parts(sys.argv[1:]).items():
             print(f"\n== {name} ==", flush=True)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, Response, sync_playwright
 
 ROOT = Path(__file__).parent.parent
 BROWSERS = (
@@ -37,6 +37,11 @@ SETTINGS = {
     "notebook-extension/tracker": {"windowingMode": "none", "scrollPastEnd": False},
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
 }
+# A cell that has run shows its count; the star of those that wait goes at the first error.
+EVERY_CELL_RAN = """() => {
+    const prompts = [...document.querySelectorAll(".jp-CodeCell .jp-InputArea-prompt")];
+    return prompts.every(prompt => /[0-9]/.test(prompt.textContent));
+}"""
 IS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
 T = TypeVar("T")
 
@@ -93,7 +98,7 @@ class Lab:
         return json.loads(body) if body else None
 
     def saved(self, notebook: str) -> dict[str, Any]:
-        """The notebook as it is on disk now, by way of the server."""
+        """The notebook as it is on disk now, by way of the server. Not while it is being saved."""
         return self.ask(f"api/contents/{notebook}?type=notebook")["content"]
 
     def idle_kernel(self) -> bool | None:
@@ -178,31 +183,33 @@ def chromium(width: int = 1280, height: int = 900) -> Iterator[Page]:
             browser.close()
 
 
+def started_session(reply: Response) -> bool:
+    """Whether this reply tells the page that a kernel has been started for its notebook."""
+    return reply.request.method == "POST" and "/api/sessions" in reply.url
+
+
 def open_notebook(page: Page, lab: Lab, notebook: str) -> None:
     """Open a notebook in JupyterLab and wait until its kernel is ready for work."""
-    page.goto(f"{lab.url}lab/tree/{notebook}?token={lab.token}")
+    # Not asked sooner: the list of kernels fails (500) while a kernel of it is half made.
+    with page.expect_response(started_session):
+        page.goto(f"{lab.url}lab/tree/{notebook}?token={lab.token}")
     page.locator(".jp-Notebook .jp-Cell").first.wait_for()
     until(lab.idle_kernel, "an idle kernel")
 
 
-def run_all_cells(page: Page) -> None:
-    """Choose Run > Run All Cells, as a learner does."""
+def run_all_cells(page: Page, seconds: float = 60) -> None:
+    """Choose Run > Run All Cells, as a learner does, and wait until every cell has run."""
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    page.wait_for_function(EVERY_CELL_RAN, timeout=1000 * seconds)
+
+
+def made_checkpoint(reply: Response) -> bool:
+    """Whether this reply is the last one of a save."""
+    return reply.request.method == "POST" and "/checkpoints" in reply.url
 
 
 def save(page: Page) -> None:
-    """Save the notebook by its key, and wait until the server has written the file."""
-    with page.expect_response(lambda reply: reply.request.method == "PUT"):
+    """Save the notebook by its key; to be done once, a second key too soon would be ignored."""
+    with page.expect_response(made_checkpoint):
         page.keyboard.press("ControlOrMeta+S")
-
-
-def saved_run(page: Page, lab: Lab, notebook: str, seconds: float = 60) -> dict[str, Any]:
-    """The saved notebook, once each code cell in it has a count."""
-
-    def complete() -> dict[str, Any] | None:
-        save(page)
-        content = lab.saved(notebook)
-        return content if all(c["execution_count"] for c in code_cells(content)) else None
-
-    return until(complete, f"a saved run of {notebook}", seconds)

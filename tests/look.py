@@ -47,8 +47,7 @@ def look(notebook: Path, folder: Path, kept: bool, width: int, height: int) -> l
         with lab_page.jupyterlab(course, own) as lab, lab_page.chromium(width, height) as page:
             lab_page.open_notebook(page, lab, name)
             if not kept:
-                lab_page.run_all_cells(page)
-                lab_page.saved_run(page, lab, name, seconds=120)
+                lab_page.run_all_cells(page, seconds=120)
             page.keyboard.press("ControlOrMeta+B")  # no file browser beside the notebook
             return screenshots(page, folder, notebook.stem)
 

@@ -70,6 +70,7 @@ def test_first_notebook_runs_in_the_browser(page: Page, lab: lab_page.Lab, tmp_p
     with picture_of_failure(page, tmp_path / "page.png"):
         lab_page.open_notebook(page, lab, NOTEBOOK)
         lab_page.run_all_cells(page)
-        cells = lab_page.code_cells(lab_page.saved_run(page, lab, NOTEBOOK))
+        lab_page.save(page)
+        cells = lab_page.code_cells(lab.saved(NOTEBOOK))
         assert list(faults_of_run(cells)) == []
         assert width_of_first_picture(page) > 300

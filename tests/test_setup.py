@@ -32,11 +32,12 @@ def requirements() -> list[str]:
 
 
 def make(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """The outcome of make with these words."""
+    """The outcome of make with these words, whatever make this test runs under was told."""
+    outer = {name: value for name, value in os.environ.items() if "MAKE" not in name}
     return subprocess.run(
         ["make", *words],
         cwd=ROOT,
-        env=os.environ | environment,
+        env=outer | environment,
         capture_output=True,
         text=True,
         timeout=60,

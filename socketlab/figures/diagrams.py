@@ -11,9 +11,9 @@ import matplotlib
 import PIL
 from matplotlib import style
 
-from socketlab.figures.wires import draw_ethernet, draw_localhost
 from socketlab.figures.picture import DPI, Picture
 from socketlab.figures.tcp_calls import draw_tcp_socket
+from socketlab.figures.wires import draw_ethernet, draw_localhost
 
 DIAGRAMS: dict[str, Callable[[], Picture]] = {
     "tcp_socket": draw_tcp_socket,

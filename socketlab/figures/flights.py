@@ -18,12 +18,12 @@ MIDDLE = WIDTH / 2
 APART = LIFELINE["server"] - LIFELINE["client"]
 BESIDE = 0.3  # from a bar to the next one that overlaps it in time
 LEAVES, MEETS = 0.11, 0.17  # from the lifeline to an arrow's start, to its head
-VOID = 0.62  # how much of the way an arrow goes that nobody meets
+VOID = 0.5  # how much of the way an arrow goes that nobody meets: not as far as the other's
 SIZE = 10.0  # points, of labels
 HALF = 0.095  # half the height of a label
 LEAN = 0.19  # how far an arrow falls at least, if its sending call lasted that long
 NAMES = {"handshake": "handshake", "end": "end of stream, b''", "reset": "reset"}
-UNMET = {"handshake": "never accepted", "data": "never received"}
+UNMET = {"handshake": "not accepted", "data": "unread"}
 
 
 @dataclass(eq=False)
@@ -51,7 +51,7 @@ def label(arrow: Arrow, *, brief: bool = False, lost: bool = False) -> str:
     Of bytes that are too many to show, `brief` keeps the number only.
     """
     failed = arrow.sent_by and arrow.sent_by.error  # then the call itself says it
-    unmet = f", {UNMET.get(arrow.kind, 'never seen')}" if lost and not failed else ""
+    unmet = f", {UNMET.get(arrow.kind, 'unseen')}" if lost and not failed else ""
     if arrow.kind != "data":
         return NAMES[arrow.kind] + unmet
     return payload(arrow.data, arrow.nbytes, 16 if unmet else 30, brief=brief) + unmet
@@ -134,7 +134,8 @@ def _part(flights: list[Flight]) -> None:
         two.first = two.source is None or two.source is not one.source
         if one.source and two.source and one.target and two.target:
             if not two.first and two.source.point:
-                two.target.meets_below = one.target
+                upper, lower = sorted((one.target, two.target), key=lambda mark: mark.end)
+                lower.meets_below = upper
             elif one.target is two.target:
                 two.source.leaves_below = one.source
 
@@ -152,9 +153,14 @@ def aim(flights: list[Flight], found: list[Mark]) -> None:
         if flight.source:
             start = _edge(flight.source, places, LEAVES), leaving[flight]
         if flight.arrow.met is None:
-            far = VOID * APART if flight.lost else APART - LEAVES - MEETS
-            end = start[0] + INWARD[flight.arrow.source] * far, start[1] + 0.1
+            end = _void(flight, max(places.values(), default=0)), start[1] + 0.1
         flight.stroke = (*start, *end)
+
+
+def _void(flight: Flight, bars: int) -> float:
+    """How far an arrow goes that nobody is known to have met."""
+    far = VOID * APART + bars * BESIDE if flight.lost else APART - MEETS
+    return LIFELINE[flight.arrow.source] + INWARD[flight.arrow.source] * far
 
 
 def _edge(mark: Mark, places: dict[Mark, int], beside: float) -> float:
@@ -179,17 +185,23 @@ def _leaving(flights: list[Flight], cut: Mark | None) -> dict[Flight, float]:
 def place(flights: list[Flight], taken: list[Box]) -> bool:
     """Find each label a free place on its arrow, clear of other labels and, where there is one,
     of other arrows; False if one found none (it then stays without)."""
-    taken = [*taken, *(_head(it.stroke) for it in flights if it.target)]
-    for flight in flights:
+    taken = [*taken, *(_head(it.stroke) for it in flights if it.target or it.lost)]
+    boxes = {it: [box for box in _boxes(it) if _is_free(box, taken)] for it in flights}
+    for flight in sorted(flights, key=lambda it: not it.lost):  # these have the least choice
         others = [other.stroke for other in flights if other is not flight]
-        free = [box for box in _boxes(flight) if not any(_meet(box, it) for it in taken)]
+        free = [box for box in boxes[flight] if _is_free(box, taken)]
         free.sort(key=lambda box: sum(_crosses(box, stroke) for stroke in others))
         flight.box = free[0] if free else None
         taken += free[:1]
     return all(flight.box or not flight.label for flight in flights)
 
 
+def _is_free(box: Box, taken: list[Box]) -> bool:
+    return not any(_meet(box, it) for it in taken)
+
+
 def _head(stroke: Stroke) -> Box:
+    """Where an arrow ends: its head, or the ring of one that nobody met."""
     _, _, x, y = stroke
     return (x - 0.12, y - 0.06, x + 0.12, y + 0.06)
 
@@ -201,7 +213,9 @@ def _boxes(flight: Flight) -> list[Box]:
     x0, y0, x1, y1 = flight.stroke
     half = text_width(flight.label, SIZE, mono=True) / 2 + 0.05
     room = max(0.0, 0.5 - (half + 0.2) / abs(x1 - x0))
-    shares = sorted((0.5 + step * room / 6 for step in range(-6, 7)), key=lambda at: abs(at - 0.5))
+    shares = sorted(
+        (0.5 + step * room / 12 for step in range(-12, 13)), key=lambda at: abs(at - 0.5)
+    )
     centres = [(x0 + (x1 - x0) * share, y0 + (y1 - y0) * share) for share in shares]
     return [(x - half, y - HALF, x + half, y + HALF) for x, y in centres]
 

@@ -81,7 +81,7 @@ def arrange(
     the arrows, and the height of the lowest row."""
     flights = tie(connection, found, watched)
     order = in_order(found, connection.arrows)
-    for widened in range(12):
+    for widened in range(6):
         bottom = stand(order, top, STEP * 1.25**widened)
         aim(flights, found)
         if place(flights, list(_bodies(found).values())):

@@ -14,7 +14,7 @@ SHOWN_DPI = 80
 class Picture:
     """A figure and its text equivalent: notebooks show the first and keep both.
 
-    `figure` is a matplotlib `Figure` (never pyplot's), `words` what it says without any time in it.
+    `figure` is a matplotlib `Figure` (never pyplot's), `words` what it says, without any times.
     """
 
     def __init__(self, figure: Figure, words: str) -> None:

@@ -90,7 +90,8 @@ def span_duration(span: Span | Gap) -> str:
 def shown(connection: Connection) -> tuple[list[Span], int, float]:
     """The calls a ladder has room for, how many it leaves out, and when the first of those was."""
     calls = sorted((*connection.client, *connection.server), key=lambda span: span.start)
-    if max(len(connection.client), len(connection.server)) <= MOST:
+    few = max(len(connection.client), len(connection.server)) <= MOST
+    if few or len(calls) <= FIRST + LAST:
         return calls, 0, 0.0
     hidden = calls[FIRST:-LAST]
     return calls[:FIRST] + calls[-LAST:], len(hidden), hidden[0].start
@@ -147,6 +148,8 @@ def _leads_to(one: Row, two: Row, pairs: set[tuple[Span | None, Span | None]]) -
 def stand(order: list[Row], top: float, step: float = STEP) -> float:
     """Give every mark its height, from `top` inches down; returns the height of the lowest."""
     _find_shared(order)
+    for row in order:
+        row.mark.top = row.mark.bottom = top
     floor: dict[Side, float] = {"client": top, "server": top}
     y, before = top, order[0].time
     for row in order:

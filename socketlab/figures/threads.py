@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from socketlab.conversation import Span
+from socketlab.figures.gaps import Gap
 from socketlab.figures.palette import IDLE, INK, PAPER, tint
 from socketlab.figures.panel import PIXEL, Frame, box
 from socketlab.figures.raster import Raster
@@ -72,8 +74,7 @@ class Threads:
             return
         wishes = [wish for i, band in enumerate(self.bands) for wish in self._wishes(i, band)]
         for _, wish in sorted(wishes, key=lambda it: (not it[1].inside, -it[0])):
-            alone = wish.inside or (len(self.bands) == 1 and not self.idle)
-            if alone and ("idle", wish.text) not in told:
+            if ("idle", wish.text) not in told and self._has_room(wish):
                 told.add(("idle", wish.text))
                 self.idle.append(wish)
 
@@ -81,10 +82,18 @@ class Threads:
         for call in band.idle:
             left, right = self.frame.x(call.start), self.frame.x(call.end)
             text = f"{call.call}()"
-            wide = text_width(text, WORDS)
             if right - left > 0.3:
-                inside = wide + 0.1 <= right - left
+                inside = text_width(text, WORDS) + 0.1 <= right - left
                 yield round(right - left, 1), Idle(index, text, (left + right) / 2, inside)
+
+    def _has_room(self, wish: Idle) -> bool:
+        """Inside, if no other thread of that name is in the way; below, under a lone band."""
+        if not wish.inside:
+            return len(self.bands) == 1 and not self.idle
+        half, x = text_width(wish.text, WORDS) / 2, self.frame.x
+        band = self.bands[wish.band]
+        busy: list[Span | Gap] = [*band.waits, *band.work]
+        return all(x(it.end) <= wish.x - half or wish.x + half <= x(it.start) for it in busy)
 
 
 def draw_threads(sheet: Sheet, them: Threads, top: float) -> None:
@@ -133,14 +142,15 @@ def _draw_band(sheet: Sheet, them: Threads, band: Band, y: float) -> None:
 def _draw_names(sheet: Sheet, them: Threads, band: Band, y: float) -> None:
     """On each slice of work whose it is, where there is room: the name, else its initial."""
     initials = {key: name[:1] for key, name in them.names.items()}
-    unique = len({*initials.values()}) == len(initials)
-    for gap in band.work if initials else ():
-        left, right = them.frame.x(gap.start), them.frame.x(gap.end)
-        for name in (them.names[gap.conn], initials[gap.conn] if unique else ""):
-            if name and text_width(name, WORDS, bold=True) + 0.06 <= right - left:
-                colour = on(them.colours[gap.conn])
-                middle = (left + right) / 2
-                sheet.text(middle, y, name, size=WORDS, bold=True, colour=colour, ha="center")
+    short = initials if len({*initials.values()}) == len(initials) else {}
+    free = 0.0
+    for gap in band.work:
+        left, right = max(free, them.frame.x(gap.start)), them.frame.x(gap.end)
+        colour = on(them.colours[gap.conn])
+        for name in filter(None, (them.names[gap.conn], short.get(gap.conn))):
+            if text_width(name, WORDS, bold=True) + 0.06 <= right - left:
+                x, free = (left + right) / 2, right
+                sheet.text(x, y, name, size=WORDS, bold=True, colour=colour, ha="center")
                 break
 
 
