@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from socketlab.conversation import RECEIVES, SENDS, Arrow, Connection, Span
 
@@ -46,13 +46,13 @@ class _Table:
     def __init__(self, connection: Connection) -> None:
         spans = [*told(connection.client), *told(connection.server)]
         self.queues = _queues(spans)
-        self.needs = _needs(spans)
         self.leaving: dict[int, list[Arrow]] = defaultdict(list)  # by id() of the call
         self.coming: dict[int, list[Arrow]] = defaultdict(list)
         for arrow in connection.arrows:
             for span, arrows in ((arrow.sent_by, self.leaving), (arrow.met_by, self.coming)):
                 if span:
                     arrows[id(span)].append(arrow)
+        self.needs = _needs(spans, met={id(a.sent_by) for a in connection.arrows if a.met_by})
         self.done: set[int] = set()
         self.elsewhere = _elsewhere(connection)
 
@@ -85,11 +85,11 @@ class _Table:
         if not self.coming[id(span)]:
             yield from self._tell_departure(span)
             return
-        named = ""
+        named = False
         for arrow in self.coming[id(span)]:
-            text = f"{' ' * len('recv() ')}+ {_payload(arrow.data, arrow.nbytes)}" if named else ""
-            named = named or _call(span)
-            yield self._row(arrow, self._sender(arrow), text or named)
+            more = f"same {_name(span)}, {_payload(arrow.data, arrow.nbytes)}"
+            yield self._row(arrow, self._sender(arrow), more if named else _call(span))
+            named = True
         self.done.add(id(span))
         for sender in dict.fromkeys(a.sent_by for a in self.coming[id(span)] if a.sent_by):
             yield from self._tell_rest(sender)
@@ -140,16 +140,21 @@ def _queues(spans: list[Span]) -> list[deque[Span]]:
     return [threads[key] for key in sorted(threads, key=rank)]
 
 
-def _needs(spans: list[Span]) -> dict[int, set[int]]:
-    """By id() of each call: those of its own side, in any thread, that were certainly before.
+def _needs(spans: list[Span], met: Collection[int]) -> dict[int, set[int]]:
+    """By id() of each call: those that were certainly before, and stand in another queue.
 
-    The one that opened the connection is; and all others are before close().
+    Of its own side that is the call that opened the connection; before close(), every call. Of
+    the other side it is what its own thread did there, for one thread may play both parts; but
+    not a call of `met`, whose arrow was met: that one stands beside the call that met it.
     """
     needs: dict[int, set[int]] = defaultdict(set)
+    alone = [span for span in spans if id(span) not in met]
     for i, span in enumerate(spans):
         before = [other for other in spans[:i] if other.side == span.side]
         if span.call != "close":
             before = [other for other in before[:1] if other.call in OPENING]
+        there = [it for it in alone if it.thread == span.thread and it.side != span.side]
+        before += [other for other in there if other.start < span.start]
         needs[id(span)].update(map(id, before))
     return needs
 
@@ -163,7 +168,7 @@ def _elsewhere(connection: Connection) -> bool:
 
 def _call(span: Span) -> str:
     """A call as it would be written, and what came of it."""
-    call = span.call if span.call.endswith(")") else f"{span.call}()"
+    call = _name(span)
     if span.error:
         return f"{call}  {span.error}"
     if span.call in SENDS:
@@ -171,6 +176,10 @@ def _call(span: Span) -> str:
     if span.call.startswith(("recv", "peek")):
         return f"{call} = {_payload(span.data, span.nbytes)}"
     return call
+
+
+def _name(span: Span) -> str:
+    return span.call if span.call.endswith(")") else f"{span.call}()"
 
 
 def _payload(data: bytes, nbytes: int) -> str:

@@ -211,6 +211,19 @@ def coalesced() -> Recording:
     return recording
 
 
+def both_parts() -> Recording:
+    with record() as recording, socket.create_server(("127.0.0.1", 0)) as listener:
+        with client(listener.getsockname()) as sock, listener.accept()[0] as conn:
+            sock.sendall(b"one")
+            sock.sendall(b"two")
+            await_bytes(conn, 6)
+            conn.recv(5)
+            conn.recv(1024)
+            conn.sendall(b"three")
+            sock.recv(1024)
+    return recording
+
+
 def bulk(size: int = 1_000_000) -> Recording:
     def serve_count(listener: socket.socket) -> None:
         conn, _ = listener.accept()

@@ -100,11 +100,24 @@ close()
 client                 server
 connect()         ..>  accept()
 sendall(b'abc')   -->  recv() = b'abcdef'
-sendall(b'def')   -->         + b'def'
+sendall(b'def')   -->  same recv(), b'def'
 recv() = b'abcd'  <--  sendall(b'abcdef')
 recv() = b'ef'    <--
 close()
                        close()
+""",
+    ),
+    "one thread plays both parts": (
+        on.both_parts,
+        """
+client                  server
+connect()          ..>  accept()
+sendall(b'one')    -->  recv() = b'onetw'
+sendall(b'two')    -->  same recv(), b'tw'
+                   -->  recv() = b'o'
+recv() = b'three'  <--  sendall(b'three')
+                        close()
+close()
 """,
     ),
     "bulk": (
@@ -241,8 +254,8 @@ close()            ..>  recv_into() = b''
 client                 server
 sendall(b'ping')  -->  recv() = b'ping'
 recv() = b'pong'  <--  sendall(b'pong')
-close()
                        close()
+close()
 """,
     ),
 }
