@@ -2,7 +2,7 @@
 # make test      check everything                   make test ARGS="-k habits"
 # make figures   draw the files in imgs/ again
 # make execute   run all notebooks, outputs are kept in place
-# make bench     measure what recording costs
+# make bench     measure: what recording and drawing cost; the course's server beside others
 # make format    lint and format code and notebooks
 # make clean     remove the environment and everything that tools left
 # Another Python for the environment: PYTHON=python3.12 make lab (after make clean, if there is one)
@@ -29,7 +29,7 @@ figures: $(VENV)/lab.done
 execute: $(VENV)/test.done
 	$(BIN)/python tests/execute.py notebooks/*.ipynb
 
-bench: $(VENV)/test.done
+bench: $(VENV)/bench.done
 	@for file in tests/bench_*.py; do $(BIN)/python $$file || exit 1; done
 
 format: $(VENV)/test.done
@@ -50,6 +50,10 @@ $(VENV)/lab.done: requirements.txt pyproject.toml | $(BIN)/python
 
 $(VENV)/test.done: $(VENV)/lab.done
 	$(INSTALL) -e '.[test]'
+	@touch $@
+
+$(VENV)/bench.done: $(VENV)/test.done
+	$(INSTALL) -e '.[bench]'
 	@touch $@
 
 $(BIN)/python:
