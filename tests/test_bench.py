@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("resource", reason="the benchmark is for Linux")
-import bench_servers  # noqa: E402
+import bench_servers
 
 NAMES = [name for name in bench_servers.commands(Path("nowhere")) if name != "epoll in C"]
 linux = pytest.mark.skipif(sys.platform != "linux", reason="the benchmark is for Linux")
