@@ -1,0 +1,109 @@
+"""An echo server for many clients at a time, in one thread: it asks the system who is ready.
+
+    python scripts/multiconn-server.py                 on 127.0.0.1, port 65432
+    python scripts/multiconn-server.py 127.0.0.1 0     on a port that the system chooses
+    python scripts/multiconn-server.py ::1             on IPv6
+
+No client has to wait for another: not for one that is silent, does not read, or breaks off. What
+the selector keeps for each client, `key.data`, is the bytes that the server still owes it. As long
+as it owes some, it reads no more from this client. Ctrl-C stops the server.
+"""
+
+import errno
+import os
+import selectors
+import sys
+from contextlib import suppress
+from functools import cache
+
+import serving
+
+CHUNK = 65536  # bytes: the most that is read at once, and so the most that a client is owed
+BACKLOG = 4096  # clients in the accept queue; a system that allows fewer takes what it allows
+PAUSE = 1  # second until the next accept() after there were no more sockets for us
+MOST_SOCKETS = 512 if os.name == "nt" else sys.maxsize  # that Windows' select() takes
+
+
+def accept_all(selector, listener):
+    """Accept until nobody waits; OSError (EMFILE, most often) if there are no more sockets."""
+    while len(selector.get_map()) < MOST_SOCKETS:
+        try:
+            conn, _ = listener.accept()
+        except BlockingIOError:  # the queue is empty
+            return
+        except ConnectionError:  # not Linux: this client has left the queue
+            continue
+        conn.setblocking(False)
+        selector.register(conn, selectors.EVENT_READ, b"")
+    raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+
+def echo(selector, conn, owed):
+    """Send conn what it is owed, or else what it says now; keep what it cannot take yet."""
+    data = owed or conn.recv(CHUNK)
+    if not data:  # its end of stream, and nothing is owed: reading stopped while something was
+        hang_up(selector, conn)
+        return
+    try:
+        rest = data[conn.send(data) :]
+    except BlockingIOError:
+        rest = data
+    if rest:
+        selector.modify(conn, selectors.EVENT_WRITE, rest)
+    elif owed:  # all paid: to keep EVENT_WRITE would wake us all the time
+        selector.modify(conn, selectors.EVENT_READ, b"")
+
+
+def hang_up(selector, conn):
+    """Forget conn, then close it: once closed, it has no descriptor to look it up by."""
+    selector.unregister(conn)
+    conn.close()
+
+
+def serve_ready(selector, timeout=None):
+    """Wait until somebody is ready, or for timeout seconds, and serve all who are."""
+    for key, _ in selector.select(timeout):
+        if key.data is None:
+            accept_all(selector, key.fileobj)
+            continue
+        try:
+            echo(selector, key.fileobj, key.data)
+        except BlockingIOError:  # woken for nothing
+            pass
+        except OSError:  # a reset, most often: this client is gone, the others are not
+            hang_up(selector, key.fileobj)
+
+
+def serve_selectors(listener):
+    """Serve everybody who connects, for ever, in this thread."""
+    listener.setblocking(False)
+    with selectors.DefaultSelector() as selector:
+        selector.register(listener, selectors.EVENT_READ)
+        while True:
+            try:
+                serve_ready(selector)
+            except OSError as error:  # accept() failed, and would fail again at once
+                complain(f"new clients have to wait: {error}")
+                selector.unregister(listener)
+                serve_ready(selector, PAUSE)  # somebody may leave, and then there is room
+                selector.register(listener, selectors.EVENT_READ)
+
+
+@cache  # says the same thing once, not once a second
+def complain(text):
+    """Write text to standard error."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def allow_many_sockets():
+    """Raise our own limit of open files, often 256 or 1024, as far as the system lets us."""
+    with suppress(ImportError, OSError, ValueError):  # Windows has no such limit
+        import resource
+
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+if __name__ == "__main__":
+    allow_many_sockets()
+    serving.run(serve_selectors, "Send back whatever clients send, many at a time.", BACKLOG)
