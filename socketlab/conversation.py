@@ -15,7 +15,24 @@ SENDS = ("send", "sendall", "sendto", "sendmsg")
 RECEIVES = ("recv", "recv_into", "recvfrom", "recvfrom_into", "recvmsg", "recvmsg_into")
 EMPTY = tuple(f"{call}(0)" for call in RECEIVES)  # asked for nothing: b"" is not the end
 RESETS = ("ECONNRESET", "EPIPE", "ECONNABORTED")
+INTEREST = ("register", "modify", "unregister")  # calls of a selector about one socket
 UNDECIDED = ("", "EINPROGRESS", "EWOULDBLOCK", "unfinished")  # a connect() that may come about
+
+
+Masks = tuple[tuple[str, int], ...]  # (name, any of 1 READ, 2 WRITE and 4) of each socket
+
+
+class Interest(NamedTuple):
+    """What a call of a selector was about: which sockets were asked about, which were ready.
+
+    `selector` is its number in the recording, 0 for `select.select`. A `select()` of a selector
+    does not repeat what was registered; a `register()` or `modify()` has the new mask of one
+    socket, `unregister()` has 0. A socket's name is its connection's letter, or "listener".
+    """
+
+    selector: int
+    asked: Masks = ()
+    ready: Masks = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +46,7 @@ class Span:
     `conn` is "" for calls of no one connection (`select`, an `accept` without a client).
     `call` is the method's name, but "peek" for any receive with MSG_PEEK, and "recv(0)" (and the
     like) for one that asks for no bytes. `datagram` is true where messages keep their bounds.
+    `interest` is there for `select`, and for the calls of INTEREST, which have no `conn`.
     """
 
     conn: str
@@ -41,6 +59,7 @@ class Span:
     error: str = ""
     data: bytes = b""
     datagram: bool = False
+    interest: Interest | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +102,8 @@ class Connection:
 @dataclass(frozen=True, slots=True)
 class Conversation:
     """All connections of a recording, and what each server thread did (every span it made,
-    `select` and waiting `accept` calls among them, in time order), by thread name."""
+    `select` and waiting `accept` calls among them, but not those of INTEREST, in time order), by
+    thread name."""
 
     connections: tuple[Connection, ...] = ()
     server_threads: dict[str, tuple[Span, ...]] = field(default_factory=dict)
@@ -104,7 +124,7 @@ def conversation(spans: Iterable[Span]) -> Conversation:
     for span in spans:
         if span.conn:
             by_name[span.conn].append(span)
-        if span.side == "server":
+        if span.side == "server" and span.call not in INTEREST:
             threads[span.thread].append(span)
     connections = sorted((_connection(*item, end) for item in by_name.items()), key=_order)
     return Conversation(

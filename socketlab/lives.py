@@ -14,6 +14,7 @@ from socketlab.conversation import EMPTY, RECEIVES, SENDS, Side
 from socketlab.taps import KEPT, Cut, Event
 
 SILENT = ("socket", "thread", "stop", "socketpair", "bind", "listen")
+OTHER = "other"  # the name of a file that is watched and is no socket
 RECEIVING = (*RECEIVES, *EMPTY, "peek")
 
 
@@ -24,6 +25,7 @@ class Known(NamedTuple):
     kind: int
     own: Any
     peer: Any
+    fd: int
     listens: bool
     hidden: bool
 
@@ -36,6 +38,7 @@ class Life:
     kind: int = socket.SOCK_STREAM
     own: Any = None
     peer: Any = None
+    fd: int = -1
     listens: bool = False
     hidden: bool = False
     side: Side | None = None
@@ -72,8 +75,8 @@ class Lives:
 
     def __init__(self, known: Iterable[Known], events: list[Event]) -> None:
         self._by_key: dict[int, list[Life]] = defaultdict(list)
-        for key, kind, own, peer, listens, hidden in known:
-            self._by_key[key].append(Life(0, kind, own, peer, listens, hidden))
+        for key, *about in known:
+            self._by_key[key].append(Life(0, *about))
         for event in events:
             if event.call == "socket":
                 self._by_key[event.key].append(Life(event.start, *event.result))
@@ -82,6 +85,9 @@ class Lives:
             if event.key:
                 self._learn(self.of(event), event)
         lives = [life for of_key in self._by_key.values() for life in of_key]
+        self._by_fd: dict[int, list[Life]] = defaultdict(list)
+        for life in sorted(lives, key=lambda life: life.born):
+            self._by_fd[life.fd].append(life)
         self._flows = _Flows(self, lives, events)
         _letter([*_paired(lives), *self._flows.all()])
 
@@ -95,6 +101,16 @@ class Lives:
         if not lives:
             lives.append(Life(0))
         return lives[max(0, bisect_right(lives, time, key=lambda life: life.born) - 1)]
+
+    def named(self, fd: int, time: int) -> str | None:
+        """What to call the socket that had descriptor `fd` at `time`; None if it is hidden."""
+        before = [life for life in self._by_fd[fd] if life.born <= time]
+        if fd < 0 or not before:
+            return OTHER
+        life = before[-1].twin or before[-1]
+        if life.hidden:
+            return None
+        return "listener" if life.listens and life.stream else life.name or OTHER
 
     def whose(self, event: Event) -> tuple[str, Side] | None:
         """The letter and the side of the event's connection; None if it is not to be shown.

@@ -10,12 +10,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from socketlab.conversation import Side, Span
+from socketlab.conversation import INTEREST, Interest, Side, Span
 from socketlab.lives import SILENT, Known, Lives, payload
 from socketlab.taps import Event
 
 __all__ = ["Known", "Unfinished", "read"]
 
+CHOOSING = ("select", *INTEREST)
 LAST = ("socket", "thread", "shutdown", "close")  # calls by which a stopped thread clears up
 
 
@@ -88,30 +89,47 @@ def _rows(seen: list[tuple[Event, _Thread]], lives: Lives) -> list[Row]:
     """What is to be shown: the calls of connections, and the waits of threads that serve one."""
     found: list[Row] = []
     for event, thread in seen:
-        if event.call == "select":
+        if event.call in CHOOSING:
             found.append((event, "", "client", thread))
         elif event.call not in SILENT and (whose := lives.whose(event)):
             found.append((event, *whose, thread))
-    serving = {thread for event, _, _, thread in found if event.call != "select"}
+    serving = {thread for event, _, _, thread in found if event.call not in CHOOSING}
+    selects = [event for event, _, _, who in found if event.call == "select" and who in serving]
+    selectors = {event.result[0] for event in selects}
     servers = {thread for _, _, side, thread in found if side == "server"}
     return [
         (event, conn, "server" if not event.key and thread in servers else side, thread)
         for event, conn, side, thread in found
-        if thread in serving
+        if thread in serving or (event.call in INTEREST and event.result[0] in selectors)
     ]
 
 
 def _spans(rows: list[Row], lives: Lives, began: int) -> list[Span]:
     names = _names(rows)
     zero = max(began, rows[0][0].start) if rows else 0
+    numbers: dict[int, int] = {0: 0}  # of selectors, by id()
     spans = []
     for event, conn, side, thread in rows:
         times = (max(began, event.start) - zero) / 1e9, (event.end - zero) / 1e9
         data, nbytes = payload(event)
         datagram = bool(event.key) and lives.of(event).kind != socket.SOCK_STREAM
-        what = *times, nbytes, _error(event), data, datagram
+        interest = _interest(event, lives, numbers)
+        what = *times, nbytes, _error(event), data, datagram, interest
         spans.append(Span(conn, side, names[thread], event.call, *what))
     return spans
+
+
+def _interest(event: Event, lives: Lives, numbers: dict[int, int]) -> Interest | None:
+    """What a call of a selector was about, None for any other; `numbers` gains the selector's."""
+    if event.call not in CHOOSING:
+        return None
+    selector, *masks = event.result
+    number = numbers.setdefault(selector, len(numbers))
+    asked, ready = (
+        tuple((name, mask) for fd, mask in pairs if (name := lives.named(fd, event.end)))
+        for pairs in masks
+    )
+    return Interest(number, asked, ready)
 
 
 def _names(rows: list[Row]) -> dict[_Thread, str]:

@@ -108,7 +108,8 @@ def _open_sockets() -> Iterator[Known]:
     hidden = bells | {id(sock) for sock in taps.private}
     for sock in sorted(sockets, key=socket.socket.fileno):
         own, peer = taps.names(sock)
-        yield Known(id(sock), sock.type, own, peer, _listens(sock, own, peer), id(sock) in hidden)
+        listens = _listens(sock, own, peer)
+        yield Known(id(sock), sock.type, own, peer, sock.fileno(), listens, id(sock) in hidden)
 
 
 def _kinds(kind: type) -> set[type]:
@@ -133,8 +134,9 @@ def _unfinished(noted: set[tuple[int, int]], now: int) -> Iterator[Event]:
                 call = seen.get("call", frame.f_code.co_name)
                 key = 0 if call == "select" else id(seen["self"])
                 if (thread, seen["start"]) not in noted:
-                    result = (None, *seen.get("args", ()))
-                    yield Event(call, key, seen["start"], now, thread, result, Unfinished())
+                    args = (None, *seen.get("args", ()))
+                    known = (*seen.get("asked", (0, ())), ()) if call == "select" else args
+                    yield Event(call, key, seen["start"], now, thread, known, Unfinished())
                 break
 
 

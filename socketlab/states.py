@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from socketlab.netstat import RFC_9293, Address, SocketRow, all_rows, plain_host
 from socketlab.sightings import before, memory
+from socketlab.words import aligned
 
 __all__ = ["RFC_9293", "SocketRow", "SocketStates", "socket_states", "wait_for_state"]
 
@@ -69,14 +70,6 @@ class SocketStates:
         host, port = address
         name = str(port) if self.shows_ports else self.roles.get(port, str(port))
         return f"[{host}]:{name}" if ":" in host else f"{host}:{name}"
-
-
-def aligned(lines: Iterable[tuple[str, ...]]) -> str:
-    """Lines of words as text in columns that are two spaces apart."""
-    lines = list(lines)
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    padded = (map(str.ljust, line, widths) for line in lines)
-    return "\n".join("  ".join(words).rstrip() for words in padded)
 
 
 def socket_states(*of: object) -> SocketStates:

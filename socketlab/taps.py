@@ -15,14 +15,15 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import thread as pool
 from functools import partial
 from typing import Any, NamedTuple
 from weakref import WeakSet
 
 from socketlab import guards
-from socketlab.guards import READ, WRITE, choose, descriptors, ident, pairs_of, servers
+from socketlab.conversation import INTEREST
+from socketlab.guards import MASKS, choose, descriptors, ident, pairs_of, servers
 
 clock = time.perf_counter_ns
 CUT = 512  # a payload longer than this is kept only as its first KEPT bytes and its length
@@ -209,7 +210,7 @@ def _tap_init(original: Callable) -> Callable:
             servers[me].sockets[id(self)] = self
         if _sinks:
             known = (None, None) if fileno is None else names(self)
-            note(Event("socket", id(self), now, now, me, (self.type, *known)))
+            note(Event("socket", id(self), now, now, me, (self.type, *known, self.fileno())))
 
     return init
 
@@ -265,7 +266,7 @@ def _tap_select(original: Callable) -> Callable:
     """select() of a selector class, called with (self, timeout)."""
 
     def select(self, timeout=None):
-        start, me = clock(), ident()
+        start, me, asked = clock(), ident(), (id(self), ())
         try:
             if me in servers:
                 look = partial(original, self)
@@ -273,14 +274,49 @@ def _tap_select(original: Callable) -> Callable:
             else:
                 found = original(self, timeout)
         except BaseException as error:
-            note(Event("select", 0, start, clock(), me, (), error))
+            note(Event("select", 0, start, clock(), me, (*asked, ()), error))
             raise
         if _sinks:
-            keys = tuple((id(key.fileobj), mask) for key, mask in found)
-            note(Event("select", 0, start, clock(), me, keys))
+            ready = tuple((key.fd, mask) for key, mask in found)
+            note(Event("select", 0, start, clock(), me, (*asked, ready)))
         return found
 
     return select
+
+
+def _tap_interest(call: str, original: Callable) -> Callable:
+    """register(), modify() or unregister() of a selector class."""
+
+    def tapped(self, fileobj, *args, **kwargs):
+        if sys._getframe(1).f_globals.get("__name__") in ("selectors", __name__):
+            return original(self, fileobj, *args, **kwargs)  # a step of one that is noted
+        start, me = clock(), ident()
+        try:
+            key = original(self, fileobj, *args, **kwargs)
+        except BaseException as error:
+            about = (id(self), tuple(_pairs([fileobj], 0)), ())
+            note(Event(call, 0, start, clock(), me, about, error))
+            raise
+        mask = 0 if call == "unregister" else key.events
+        note(Event(call, 0, start, clock(), me, (id(self), ((key.fd, mask),), ())))
+        return key
+
+    tapped.__name__ = call
+    return tapped
+
+
+def _masks(lists: Iterable[Any]) -> tuple[tuple[int, int], ...]:
+    """(descriptor, mask) of everything in the three lists of `select.select`."""
+    both = zip(lists, MASKS, strict=False)
+    return tuple(pair for things, mask in both for pair in _pairs(things, mask))
+
+
+def _pairs(things: Any, mask: int) -> guards.Pairs:
+    """What a list asks about as descriptors; nothing where there are none to be had."""
+    try:
+        return descriptors(things, mask) if isinstance(things, Collection) else []
+    except (AttributeError, TypeError):  # the call itself will say so
+        return []
 
 
 def _tap_raw_select(original: Callable) -> Callable:
@@ -289,15 +325,16 @@ def _tap_raw_select(original: Callable) -> Callable:
     def select(*args):
         if sys._getframe(1).f_globals.get("__name__") == "selectors":  # noted there already
             return original(*args)
-        start, me = clock(), ident()
+        start, me, asked = clock(), ident(), (0, ())
+        if _sinks:
+            asked = 0, _masks(args[:3])
         try:
             found = _select_as(servers[me], original, *args) if me in servers else original(*args)
         except BaseException as error:
-            note(Event("select", 0, start, clock(), me, (), error))
+            note(Event("select", 0, start, clock(), me, (*asked, ()), error))
             raise
         if _sinks:
-            keys = [(id(s), mask) for mask in (READ, WRITE) for s in found[mask - 1]]
-            note(Event("select", 0, start, clock(), me, tuple(keys)))
+            note(Event("select", 0, start, clock(), me, (*asked, _masks(found))))
         return found
 
     return select
@@ -337,9 +374,10 @@ def _chain(error: BaseException | None, seen: set[int]) -> Iterator[BaseExceptio
 # --- putting the wrappers in place ---------------------------------------------------------------
 
 _SELECTORS = {
-    cls
+    (cls, call): partial(_tap_interest, call) if call in INTEREST else _tap_select
     for cls in vars(selectors).values()
-    if isinstance(cls, type) and "select" in vars(cls) and cls is not selectors.BaseSelector
+    for call in ("select", *INTEREST)
+    if isinstance(cls, type) and call in vars(cls) and cls is not selectors.BaseSelector
 }
 _found: dict[tuple[Any, str], Any] = {}  # what stood there before; _INHERITED if nothing did
 _INHERITED = object()
@@ -386,8 +424,8 @@ def _install() -> None:
     _put(socket, "socketpair", _tap_socketpair)
     _put(threading.Thread, "start", _tap_start)
     _put(select, "select", _tap_raw_select)
-    for selector in _SELECTORS:
-        _put(selector, "select", _tap_select)
+    for (selector, call), build in _SELECTORS.items():
+        _put(selector, call, build)
     for place in guards.GUARDS if _guards else ():
         _put(*place)
 

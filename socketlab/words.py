@@ -57,12 +57,15 @@ def describe_lanes(found: Conversation, names: Mapping[str, str] | None = None) 
     for connection in found.connections:
         moved = _bytes(_sent(connection, "client")), _bytes(_received(connection, "client"))
         table.append((_named(connection.name, names or {}), *moved, turns[connection.name]))
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    lines = [
-        "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in table
-    ]
-    return "\n".join([*lines, _threads(found)])
+    return "\n".join([aligned(table), _threads(found)])
+
+
+def aligned(lines: Iterable[tuple[str, ...]]) -> str:
+    """Lines of words as text in columns that are two spaces apart."""
+    lines = list(lines)
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    padded = (map(str.ljust, line, widths) for line in lines)
+    return "\n".join("  ".join(words).rstrip() for words in padded)
 
 
 def _check(thing: Any, kind: type, advice: str) -> None:

@@ -14,7 +14,8 @@ from socketlab.figures.palette import GREY, HAIRLINE, HUES, PAPER, tint
 from socketlab.figures.picture import Picture
 from socketlab.figures.sheet import MARGIN, WIDTH, Sheet, heading_height, text_width
 from socketlab.netstat import KERNELS_OWN, RFC_9293
-from socketlab.states import SocketRow, SocketStates, aligned
+from socketlab.states import SocketRow, SocketStates
+from socketlab.words import aligned
 
 Column = Literal["client", "server", "listener"]
 Pair = tuple[str | None, str | None]
