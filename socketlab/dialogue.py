@@ -88,7 +88,7 @@ class _Table:
         named = False
         for arrow in self.coming[id(span)]:
             more = f"same {_name(span)}, {_payload(arrow.data, arrow.nbytes)}"
-            yield self._row(arrow, self._sender(arrow), more if named else _call(span))
+            yield self._row(arrow, self._sender(arrow), more if named else call_words(span))
             named = True
         self.done.add(id(span))
         for sender in dict.fromkeys(a.sent_by for a in self.coming[id(span)] if a.sent_by):
@@ -103,7 +103,7 @@ class _Table:
             if queue and queue[0] is sender:
                 queue.popleft()
         self.done.add(id(sender))
-        return _call(sender)
+        return call_words(sender)
 
     def _tell_rest(self, sender: Span) -> Iterator[Row]:
         """What of a send was never received, when all that was received is told."""
@@ -115,9 +115,9 @@ class _Table:
         """A call by itself, with the arrows that leave from it into the void."""
         self.done.add(id(span))
         if arrows := self.leaving[id(span)]:
-            yield self._row(arrows[0], _call(span), "")
+            yield self._row(arrows[0], call_words(span), "")
         else:
-            yield (_call(span), "", "") if span.side == "client" else ("", "", _call(span))
+            yield (call_words(span), "", "") if span.side == "client" else ("", "", call_words(span))
 
     def _row(self, arrow: Arrow, sender: str, receiver: str) -> Row:
         line = "--" if arrow.kind == "data" else ".."
@@ -166,7 +166,7 @@ def _elsewhere(connection: Connection) -> bool:
     return both and any(s.call in RECEIVES and not s.error for s in (*one, *other))
 
 
-def _call(span: Span) -> str:
+def call_words(span: Span) -> str:
     """A call as it would be written, and what came of it."""
     call = _name(span)
     if span.error:
