@@ -12,8 +12,12 @@ _HOMES = {
     "check": "learner",
     "draw_ladder": "figures",
     "draw_lanes": "figures",
+    "draw_packets": "figures.packets",
     "draw_states": "figures.states",
+    "room_for": "costs",
     "socket_states": "states",
+    "usage": "costs",
+    "two_hosts": "hosts",
     "wait_for_state": "states",
 }
 __all__ = ["background", "record", *_HOMES]
