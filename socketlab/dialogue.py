@@ -117,7 +117,9 @@ class _Table:
         if arrows := self.leaving[id(span)]:
             yield self._row(arrows[0], call_words(span), "")
         else:
-            yield (call_words(span), "", "") if span.side == "client" else ("", "", call_words(span))
+            yield (
+                (call_words(span), "", "") if span.side == "client" else ("", "", call_words(span))
+            )
 
     def _row(self, arrow: Arrow, sender: str, receiver: str) -> Row:
         line = "--" if arrow.kind == "data" else ".."
