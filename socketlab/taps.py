@@ -411,6 +411,12 @@ def unseen(call: str) -> Callable:
     return getattr(super(socket.socket, socket.socket), call) if kept is _INHERITED else kept
 
 
+def tapped(call: str, act: Callable) -> Callable:
+    """`act`, which a socket class of the kit does in place of the method `call` of socket.socket:
+    with that method's wrapper, if there is one now."""
+    return _tap(call, act) if _sinks or _guards else act
+
+
 def _install() -> None:
     """Each wrapper replaces its predecessor in one step: no call goes by unseen in between."""
     global emit
