@@ -9,13 +9,13 @@ little: the server stops reading when nobody takes its answers, and then both si
 for ever. So one thread sends, and the main thread reads.
 """
 
-import argparse
 import os
-import signal
 import socket
 import sys
 import threading
 from contextlib import suppress
+
+import calling
 
 
 def send_all(sock, chunks, outcome):
@@ -36,8 +36,8 @@ def print_all(sock):
         try:
             sys.stdout.buffer.write(data)
             sys.stdout.buffer.flush()
-        except BrokenPipeError:  # the reader of our output has left, as `| head -1` does
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except BrokenPipeError:
+            calling.ignore_output()
             sys.exit(1)
 
 
@@ -59,63 +59,14 @@ def typed_chunks():
         yield data
 
 
-def explain(error, host, port):
-    """What went wrong and what to do about it, in one line."""
-    if isinstance(error, socket.gaierror | UnicodeError):
-        return f"host {host!r} is unknown: the arguments are host, port, messages, in this order"
-    if isinstance(error, ConnectionRefusedError):
-        return (
-            f"connection refused by {host}, port {port}: nobody listens there "
-            "(is the server started? is this its host, and its port?)"
-        )
-    if isinstance(error, TimeoutError):
-        return f"timeout: no answer from {host}, port {port}: is the host on, and not too busy?"
-    if isinstance(error, ConnectionError):
-        return f"connection reset: the server at {host}, port {port} left before the end"
-    return f"conversation with {host}, port {port} failed: {error}"
-
-
-def port_number(text):
-    """The port in text as a number from 1 to 65535; an argparse error if it is none."""
-    if not (text.isascii() and text.isdigit() and len(text) <= 5 and 1 <= int(text) <= 65535):
-        raise argparse.ArgumentTypeError(f"a port is a number from 1 to 65535, not {text!r}")
-    return int(text)
-
-
-def seconds(text):
-    """The time in text, above 0 and at most a day; an argparse error if it is none."""
-    with suppress(ValueError):
-        if 0 < float(text) <= 86400:
-            return float(text)
-    raise argparse.ArgumentTypeError(f"a timeout is a number of seconds above 0, not {text!r}")
-
-
 def parse_arguments():
     """What was typed after the program's name: host, port, messages, timeout."""
-    parser = argparse.ArgumentParser(
-        description="Send messages to an echo server and print what comes back.",
-        epilog="Without messages, it sends standard input, and it ends where that ends.",
+    parser = calling.make_parser(
+        "Send messages to an echo server and print what comes back.",
+        "Without messages, it sends standard input, and it ends where that ends.",
+        timeout="how many seconds to wait for a connection",
     )
-    add = parser.add_argument
-    add("host", nargs="?", default="127.0.0.1", help="the server's host (default: %(default)s)")
-    add(
-        "port",
-        nargs="?",
-        default=65432,
-        type=port_number,
-        help="the server's port (default: %(default)s)",
-    )
-    add(
-        "message",
-        nargs="*",
-        help="sent as one line, in UTF-8",
-    )
-    add(
-        "--timeout",
-        default=10,
-        type=seconds,
-        help="how many seconds to wait for a connection (default: %(default)s)",
-    )
+    parser.add_argument("message", nargs="*", help="sent as one line, in UTF-8")
     return parser.parse_args()
 
 
@@ -129,15 +80,10 @@ def main():
             sock.settimeout(None)  # a person may think for as long as it takes
             converse(sock, chunks)
     except (OSError, UnicodeError) as error:
-        print("error:", explain(error, host, port), file=sys.stderr)
+        print("error:", calling.explain(error, host, port), file=sys.stderr)
         return 1
     return 0
 
 
 if __name__ == "__main__":
-    if os.name == "nt":  # there Ctrl-C would wait until recv() returns
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-    try:
-        sys.exit(main())
-    except KeyboardInterrupt:
-        sys.exit(130)  # what a shell reports for a program that Ctrl-C has ended
+    calling.run(main)

@@ -12,21 +12,17 @@ as it owes some, it reads no more from this client. Ctrl-C stops the server.
 import errno
 import os
 import selectors
-import sys
-from contextlib import suppress
-from functools import cache
 
 import serving
 
 CHUNK = 65536  # bytes: the most that is read at once, and so the most that a client is owed
 BACKLOG = 4096  # clients in the accept queue; a system that allows fewer takes what it allows
 PAUSE = 1  # second until the next accept() after there were no more sockets for us
-MOST_SOCKETS = 512 if os.name == "nt" else sys.maxsize  # that Windows' select() takes
 
 
 def accept_all(selector, listener):
     """Accept until nobody waits; OSError (EMFILE, most often) if there are no more sockets."""
-    while len(selector.get_map()) < MOST_SOCKETS:
+    while len(selector.get_map()) < serving.MOST_SOCKETS:
         try:
             conn, _ = listener.accept()
         except BlockingIOError:  # the queue is empty
@@ -83,27 +79,12 @@ def serve_selectors(listener):
             try:
                 serve_ready(selector)
             except OSError as error:  # accept() failed, and would fail again at once
-                complain(f"new clients have to wait: {error}")
+                serving.complain(f"new clients have to wait: {error}")
                 selector.unregister(listener)
                 serve_ready(selector, PAUSE)  # somebody may leave, and then there is room
                 selector.register(listener, selectors.EVENT_READ)
 
 
-@cache  # says the same thing once, not once a second
-def complain(text):
-    """Write text to standard error."""
-    print(text, file=sys.stderr, flush=True)
-
-
-def allow_many_sockets():
-    """Raise our own limit of open files, often 256 or 1024, as far as the system lets us."""
-    with suppress(ImportError, OSError, ValueError):  # Windows has no such limit
-        import resource
-
-        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-
-
 if __name__ == "__main__":
-    allow_many_sockets()
+    serving.allow_many_sockets()
     serving.run(serve_selectors, "Send back whatever clients send, many at a time.", BACKLOG)

@@ -6,6 +6,10 @@ import os
 import signal
 import socket
 import sys
+from contextlib import suppress
+from functools import cache
+
+MOST_SOCKETS = 512 if os.name == "nt" else sys.maxsize  # that Windows' select() takes
 
 
 def open_listener(host, port, backlog):
@@ -38,10 +42,11 @@ def explain(error, host, port):
     return f"cannot listen on host {host}, port {port}: {error}"
 
 
-def port_number(text):
-    """The port in text as a number from 0 to 65535; an argparse error if it is none."""
-    if not (text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= 65535):
-        raise argparse.ArgumentTypeError(f"a port is a number from 0 to 65535, not {text!r}")
+def port_number(text, least=0):
+    """The port in text as a number from least to 65535; an argparse error if it is none."""
+    plain = text.isascii() and text.isdigit() and len(text) <= 5
+    if not (plain and least <= int(text) <= 65535):
+        raise argparse.ArgumentTypeError(f"a port is a number from {least} to 65535, not {text!r}")
     return int(text)
 
 
@@ -74,6 +79,21 @@ def listen_and_serve(serve, description, backlog):
         where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         print("listening on", where, flush=True)  # a reader in a pipe is waiting for this line
         return serve(listener)
+
+
+@cache  # says the same thing once, not once a second
+def complain(text):
+    """Write text to standard error."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def allow_many_sockets():
+    """Raise our own limit of open files, often 256 or 1024, as far as the system lets us."""
+    with suppress(ImportError, OSError, ValueError):  # Windows has no such limit
+        import resource
+
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def run(serve, description, backlog=128):
