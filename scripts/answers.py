@@ -1,0 +1,110 @@
+"""What app-server.py answers, without sockets: a message in, a message out; bytes in, bytes owed.
+
+The content-type of a request says what is done with its content:
+
+    text/json           {"action": "search", "value": "port"} looks a word up
+    text/plain          comes back reversed
+    binary/numbers      unsigned, 4 bytes each, in the header's byteorder: come back sorted
+    other binary/...    comes back as it is
+
+A request that makes no sense gets {"error": reason}, and the conversation goes on.
+"""
+
+import struct
+from dataclasses import dataclass, field
+from enum import Enum
+
+from messages import Message, ProtocolError, Reader, encode, json_message, text_message
+
+MOST_OWED = 65536  # bytes: who is owed more has its next requests answered later
+
+NUMBERS, BINARY = "binary/numbers", "binary/custom-server-binary-type"
+WORDS = {
+    "socket": "one end of a connection, as a program holds it",
+    "listener": "a socket that only accepts connections",
+    "port": "the number that tells one program of a host from another",
+    "stream": "bytes in order, without marks between messages",
+}
+
+
+def search(request):
+    """What {"action": "search", "value": word} finds."""
+    if not isinstance(request, dict) or request.get("action") != "search":
+        raise ProtocolError('a request must be {"action": "search", "value": ...}')
+    word = request.get("value")
+    if not isinstance(word, str):
+        raise ProtocolError("the value to search for must be a string")
+    return {"result": WORDS.get(word, f"nothing is known of {word!r:.80}")}
+
+
+def sort_numbers(message):
+    """The 4-byte numbers in a message, sorted, in the byte order that it came in."""
+    if len(message.content) % 4:
+        raise ProtocolError("numbers have 4 bytes each")
+    order = "<" if message.byteorder == "little" else ">"
+    layout = f"{order}{len(message.content) // 4}I"
+    content = struct.pack(layout, *sorted(struct.unpack(layout, message.content)))
+    return Message(content, NUMBERS, "binary", message.byteorder)
+
+
+def answer(message):
+    """The reply to any message."""
+    try:
+        if message.type == "text/json":
+            return json_message(search(message.json()))
+        if message.type == "text/plain":
+            return text_message(message.text()[::-1])
+        if message.type == NUMBERS:
+            return sort_numbers(message)
+        if message.type.startswith("binary/"):
+            return Message(message.content, BINARY, message.encoding, message.byteorder)
+        raise ProtocolError(f"content-type {message.type!r:.40} is not known here")
+    except ProtocolError as error:
+        return json_message({"error": str(error)})
+
+
+Phase = Enum("Phase", "OPEN ENDED REFUSED LEAVING")
+
+
+@dataclass
+class Client:
+    """One client as the server sees it: what it said so far, and the bytes that it is owed."""
+
+    reader: Reader = field(default_factory=Reader)
+    owed: bytearray = field(default_factory=bytearray)
+    phase: Phase = Phase.OPEN
+
+    @property
+    def listened_to(self):
+        """Whether to read from it: not while it is owed much, but after a refusal to its end."""
+        if self.phase is Phase.OPEN:
+            return len(self.owed) < MOST_OWED
+        return self.phase is not Phase.ENDED
+
+    def feed(self, data):
+        """Take what it said; b"" is its end of stream. What follows a refusal is dropped."""
+        if not data:
+            self.phase = Phase.ENDED
+        elif self.phase is Phase.OPEN:
+            self.reader.feed(data)
+
+    def answer_some(self):
+        """Answer what it said, until it is owed enough; whether it is owed anything."""
+        try:
+            while len(self.owed) < MOST_OWED:
+                request = self.reader.next_message()
+                if request is None:
+                    break
+                self.owed += encode(answer(request))
+            if self.phase is Phase.ENDED and not self.owed:
+                self.reader.finish()
+        except ProtocolError as error:
+            self.refuse(str(error))
+        return bool(self.owed)
+
+    def refuse(self, reason):
+        """Owe it the reason; nothing behind these bytes is taken for a message."""
+        self.owed += encode(json_message({"error": reason}))
+        self.reader = Reader()
+        if self.phase is Phase.OPEN:
+            self.phase = Phase.REFUSED
