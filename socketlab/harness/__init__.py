@@ -1,10 +1,12 @@
 """What the checks of a lab are written in: `pytest -p socketlab.harness --program FILE`."""
 
 from socketlab.harness.client import Client
-from socketlab.harness.plugin import HOST, Start, burn, lab_check
+from socketlab.harness.counts import Watched, burn
+from socketlab.harness.plugin import HOST, Start, lab_check
 from socketlab.harness.ports import can_listen, free_port, somebody_listens
 from socketlab.harness.program import Program, runs
 from socketlab.harness.scene import Failed, difference, show
+from socketlab.harness.talker import Talker
 
 pytest_plugins = ("socketlab.harness.plugin",)
 
@@ -14,6 +16,8 @@ __all__ = [
     "Failed",
     "Program",
     "Start",
+    "Talker",
+    "Watched",
     "burn",
     "can_listen",
     "difference",

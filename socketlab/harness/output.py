@@ -29,5 +29,5 @@ class Output(threading.Thread):
     def text(self) -> str:
         """What was kept, as text; a line between the two pieces says how much is left out."""
         lost = self._size - len(self._head) - len(self._tail)
-        gap = f"\n... {lost} bytes are left out here ...\n".encode() if lost > 0 else b""
+        gap = f"\n... {lost:,} bytes are left out here ...\n".encode() if lost > 0 else b""
         return (self._head + gap + self._tail).decode(errors="backslashreplace")

@@ -196,7 +196,8 @@ def _verdict(item: pytest.Item, bench: Bench, call: pytest.CallInfo[None]) -> Ve
         happened = f"The check itself is broken: {type(error).__name__}: {error} ({where})"
         return Verdict(name, title, "error", happened=happened)
     seen = {"sent": error.sent, "got": error.got, "wanted": error.wanted}
-    told = {"program": error.program, "means": means, "read": read}
+    told = {"program": error.program, "means": means, "read": read, "signs": error.signs}
+    told["seed"] = str(bench.seed) if "rng" in getattr(item, "fixturenames", ()) else ""
     return Verdict(name, title, "fail", error.steps, error.happened, **seen, **told)
 
 
@@ -249,10 +250,3 @@ def client(server: Program) -> Iterator[Client]:
 def rng(bench: Bench) -> random.Random:
     """Random numbers, the same for the same seed."""
     return random.Random(bench.seed)
-
-
-def burn(seconds: float) -> None:
-    """Use so much CPU time here: a program that is never idle uses as much meanwhile."""
-    end = time.process_time() + seconds
-    while time.process_time() < end:
-        pass

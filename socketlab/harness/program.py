@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 import psutil
 
+from socketlab.harness import counts
 from socketlab.harness.output import Output
 from socketlab.harness.scene import Failed, Patience, Steps
 from socketlab.harness.trouble import (
@@ -27,6 +29,7 @@ from socketlab.harness.trouble import (
 )
 
 Address = tuple[str, int]
+METHOD = re.compile(r"(\w+)\(")
 T = TypeVar("T")
 
 
@@ -34,20 +37,25 @@ class Program:
     """One run of the file `path` as `python -I -u FILE ARGS`, in a session of its own.
 
     Its output is read and bounded, its stdin is empty; `stop()` ends it with all its children.
-    `path` must be absolute. Raises Failed if there is no such file.
+    `path` must be absolute. Raises Failed if there is no such file. A `runner` is a Python file
+    of the kit that is run in its place; its first argument is then FILE.
     """
 
     running: ClassVar[set[Program]] = set()
     starting = threading.Lock()  # held while a process is started, and by end_all() for good
 
-    def __init__(self, path: Path, *args: object, patience: Patience) -> None:
+    def __init__(
+        self, path: Path, *args: object, patience: Patience, runner: Path | None = None
+    ) -> None:
         if not path.is_file():
             what = "is a folder, not a file" if path.is_dir() else "does not exist"
             raise Failed(f"The file {path} {what}.")
         self.path, self.args, self.patience = path, [str(arg) for arg in args], patience
-        self.steps, self.clients, self._doing = Steps(), 0, ""
+        self.steps, self.clients = Steps(), 0
+        self._doing = self._doing_sign = ""  # what it did when it was last looked at
         self.address: Address | None = None  # where it listened first, once that was seen
-        command = [sys.executable, "-I", "-u", "-B", "-X", "utf8", str(path), *self.args]
+        files = map(str, [runner, path] if runner else [path])
+        command = [sys.executable, "-I", "-u", "-B", "-X", "utf8", *files, *self.args]
         with Program.starting:
             self._process = subprocess.Popen(command, **_apart())
             Program.running.add(self)
@@ -101,11 +109,24 @@ class Program:
 
     def cpu_seconds(self) -> float:
         """The CPU time that the program and its children have used so far."""
-        total = 0.0
-        for process in self.family():
-            with suppress(psutil.Error):
-                total += sum(process.cpu_times()[:2])
-        return total
+        return counts.cpu_seconds(self.family())
+
+    def wake_ups(self) -> int:
+        """How often threads of the program and its children have gone to sleep so far."""
+        return counts.wake_ups(self.family())
+
+    def threads(self) -> int:
+        """How many threads the program and its children have, main threads included."""
+        return counts.threads(self.family())
+
+    def watch(self, seconds: float = 0.15) -> counts.Watched:
+        """What the program uses while this process uses `seconds` of CPU time."""
+        self.settle()
+        cpu, wakes = self.cpu_seconds(), self.wake_ups()
+        lasted = counts.burn(seconds)
+        return counts.Watched(
+            lasted, max(0.0, self.cpu_seconds() - cpu), max(0, self.wake_ups() - wakes)
+        )
 
     def descriptors(self) -> int:
         """How many descriptors the program has open (not on Windows)."""
@@ -145,9 +166,10 @@ class Program:
                 self.address = seen[0]
                 return seen
         if self.exit_code is not None:
-            raise self.failed("The program ended before it listened.")
+            raise self.failed("The program ended before it listened.", signs=("no listener",))
         self.look_inside(busy, half)
-        raise self.failed(f"After {2 * half:g} seconds the program still listens on no port.")
+        happened = f"After {2 * half:g} seconds the program still listens on no port."
+        raise self.failed(happened, signs=("no listener",))
 
     def wait_ended(self, limit: float) -> bool:
         """Whether the program ends within `limit` seconds."""
@@ -167,6 +189,20 @@ class Program:
             before = now
             time.sleep(0.01)
         return self.exit_code is None
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """The program and its children stand still meanwhile; the kernel still takes for them."""
+        family = self.family()
+        for process in family:
+            with suppress(psutil.Error):
+                process.suspend()
+        try:
+            yield
+        finally:
+            for process in family:
+                with suppress(psutil.Error):
+                    process.resume()
 
     # Ending
 
@@ -205,9 +241,24 @@ class Program:
 
     # The report
 
-    def failed(self, happened: str, **seen: bytes | str) -> Failed:
+    def failed(self, happened: str, *, signs: tuple[str, ...] = (), **seen: bytes | str) -> Failed:
         """The failure to raise: what happened, with the steps and what the program did."""
-        return Failed(happened, steps=self.steps.lines(), program=self.explain(), **seen)
+        told = {"steps": self.steps.lines(), "program": self.explain()}
+        return Failed(happened, **told, signs=(*signs, *self.signs()), **seen)
+
+    def signs(self) -> tuple[str, ...]:
+        """What the program did, in words for the diagnosis, such as "exit 0", "crash OSError",
+        "waits", "busy", "at recv" (a method on the line where it is), "in serve_forever"."""
+        where = self.crash if self.exit_code is not None else None
+        signs = [self._doing_sign] if self._doing_sign else []
+        if where and not signs:
+            signs = [f"crash {where.type}"]
+        elif self.exit_code is not None and not signs:
+            signs = [f"exit {self.exit_code}"]
+        if where:
+            signs += [f"at {name}" for name in METHOD.findall(where.code)]
+            signs += [f"in {where.function}"]
+        return tuple(signs)
 
     @property
     def crash(self) -> Crash | None:
@@ -236,6 +287,7 @@ class Program:
         where it was. A program that waits used no CPU time in the `waited` seconds before."""
         busy = self.cpu_seconds() - cpu_before > 0.05 * waited
         what = "was busy all the time, in a loop" if busy else "was waiting"
+        self._doing_sign = "busy" if busy else "waits"
         self.interrupt()
         crash = self.crash if self.wait_ended(1) else None
         shown = crash and crash.type == "KeyboardInterrupt"

@@ -9,7 +9,8 @@ import time
 class Failed(Exception):
     """The program does not do what a check wants: what happened, and the bytes that show it.
 
-    `program` is what the program did meanwhile. What was neither sent nor wanted is not shown.
+    `program` is what the program did meanwhile; if that is `clear`, it needs no more words. What was neither sent nor wanted is not shown.
+    `signs` are single words for the diagnosis: what was seen, not what it may mean.
     """
 
     def __init__(
@@ -18,12 +19,13 @@ class Failed(Exception):
         *,
         steps: tuple[str, ...] = (),
         program: str = "",
+        signs: tuple[str, ...] = (),
         sent: bytes | str = "",
         got: bytes | str = "",
         wanted: bytes | str = "",
     ) -> None:
         super().__init__(happened)
-        self.happened, self.steps, self.program = happened, steps, program
+        self.happened, self.steps, self.program, self.signs = happened, steps, program, signs
         self.sent = show(sent) if sent else ""
         self.got = show(got) if got or wanted else ""
         self.wanted = show(wanted) if wanted else ""

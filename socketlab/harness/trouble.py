@@ -7,6 +7,7 @@ import re
 import signal
 from dataclasses import dataclass
 
+LINE = 160  # characters of a line of output that are shown
 _FRAME = re.compile(r'^\s*File "(?P<path>.+)", line (?P<line>\d+)(?:, in (?P<function>.+))?$')
 _ERROR = re.compile(r"^(?P<type>[A-Za-z_][\w.]*)(?:: (?P<words>.*))?$")
 _NUMBER = re.compile(r"^\[(?:Errno|WinError) (\d+)\]")
@@ -44,7 +45,7 @@ def read_crash(stderr: str, path: str) -> Crash | None:
     frames = [(i, match) for i, text in enumerate(lines) if (match := _FRAME.match(text))]
     own = [(i, match) for i, match in frames if match["path"] == path]
     if not own:
-        return None
+        return _not_utf8(lines[-1], path) if lines else None
     last, at = own[-1]
     after = lines[last + 1 :]
     code = after[0].strip() if after and after[0].startswith("    ") else ""
@@ -53,6 +54,12 @@ def read_crash(stderr: str, path: str) -> Crash | None:
         return None
     words, function = error["words"] or "", at["function"] or ""
     return Crash(error["type"], words, int(at["line"]), function, code)
+
+
+def _not_utf8(last_line: str, path: str) -> Crash | None:
+    """The one error that Python reports without a traceback: a file it cannot decode."""
+    match = re.match(rf"SyntaxError: (Non-UTF-8 .*) in file {re.escape(path)} on line (\d+)", last_line)
+    return Crash("SyntaxError", match[1], int(match[2]), "", "") if match else None
 
 
 # Winsock has numbers of its own for the same mistakes.
@@ -88,17 +95,35 @@ _NUMBERED: tuple[tuple[set[int], str, str], ...] = (
         "A client left in the middle of the conversation. That is normal: catch this error, "
         "close that connection and go on with the next client.",
     ),
-    ({errno.EBADF, 10038}, "", "This socket was closed before it was used."),
+    (
+        {errno.EBADF, 10038},
+        "",
+        "This socket is closed already: a close(), or the end of a with block, came too early.",
+    ),
+    (
+        {errno.EOPNOTSUPP, 10045},
+        "listen",
+        "Only a stream socket can listen: make it with SOCK_STREAM.",
+    ),
     ({errno.EMFILE}, "", "No descriptor is left: close each connection when its client is done."),
 )
+
+_PAIR = "This is a pair. accept() returns two things: the new socket, and the client's address."
 
 _TYPED: tuple[tuple[str, str, str], ...] = (
     ("EOFError", "input", "Nobody types here: the program must not call input()."),
     ("UnicodeDecodeError", "", "Not all bytes are text. Send back bytes; do not decode them."),
+    ("TypeError", "exactly one argument", "An address is one value, a pair: (host, port)."),
+    ("TypeError", "interpreted as an integer", "A port is a number, not text: use int()."),
+    ("TypeError", "'NoneType' object", "This value is None: does a function lack its return?"),
+    ("TypeError", "'tuple' object", _PAIR),
+    ("AttributeError", "'tuple' object", _PAIR),
+    ("NameError", "", "Python does not know this name: is it spelled right, and imported?"),
     ("TypeError", "bytes-like object", "Sockets carry bytes, not text: b'...', not '...'."),
     ("IndexError", "", 'At the end of the stream recv() returns b"", which has no first byte.'),
     ("IndentationError", "", "Python cannot read the file: look at the spaces of this line."),
     ("TabError", "", "Python cannot read the file: it mixes tabs and spaces."),
+    ("SyntaxError", "Non-UTF-8", "Python cannot read the file: save it in the encoding UTF-8."),
     ("SyntaxError", "", "Python cannot read the file: look at this line and the one above it."),
     ("ModuleNotFoundError", "", "This module is not there. The lab needs Python's own only."),
 )
@@ -135,9 +160,13 @@ def exit_text(code: int) -> str:
 
 
 def last_lines(text: str, count: int = 5) -> str:
-    """The last non-empty lines of what a program wrote, safe to show on any terminal."""
-    lines = [_safe(line)[:200] for line in text.splitlines() if line.strip()]
+    """The last non-empty lines of what a program wrote, short and safe for any terminal."""
+    lines = [_short(_safe(line)) for line in text.splitlines() if line.strip()]
     return "\n".join(lines[-count:])
+
+
+def _short(line: str) -> str:
+    return line if len(line) <= LINE else line[: LINE - 4] + " ..."
 
 
 def _safe(line: str) -> str:

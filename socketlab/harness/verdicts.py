@@ -15,7 +15,8 @@ class Verdict:
     """What one check found. `name` is the check's function, `title` the sentence it proves.
 
     For a failure: `steps` is what was done, `happened` what went wrong, then the bytes `sent`,
-    `got` and `wanted`, what the `program` did, what it `means` and what to `read`.
+    `got` and `wanted`, what the `program` did, what it `means` and what to `read`. `signs` are
+    for the diagnosis; `seed` is that of the check's random data, "" if it used none.
     For "skip", `happened` is the reason; for "error" the check itself is at fault.
     """
 
@@ -30,6 +31,8 @@ class Verdict:
     program: str = ""
     means: str = ""
     read: str = ""
+    signs: tuple[str, ...] = ()
+    seed: str = ""
 
 
 class BrokenStreamError(ValueError):
@@ -68,10 +71,13 @@ def _record(line: str) -> dict[str, object]:
 def _verdict(values: object) -> Verdict:
     if not isinstance(values, dict) or set(values) != {field.name for field in fields(Verdict)}:
         raise BrokenStreamError("a verdict has the wrong fields")
-    steps = values.pop("steps")
-    texts = [steps, *values.values()]
-    if not isinstance(steps, list) or not all(isinstance(t, str) for t in steps + texts[1:]):
+    lists = {name: values.pop(name) for name in ("steps", "signs")}
+    if not all(map(_texts, [*lists.values(), list(values.values())])):
         raise BrokenStreamError("a verdict holds something that is not text")
     if values["outcome"] not in get_args(Outcome):
         raise BrokenStreamError(f"no such outcome: {values['outcome']!r}")
-    return Verdict(steps=tuple(steps), **values)
+    return Verdict(**{name: tuple(texts) for name, texts in lists.items()}, **values)
+
+
+def _texts(values: object) -> bool:
+    return isinstance(values, list) and all(isinstance(value, str) for value in values)

@@ -1,0 +1,86 @@
+"""What a process costs, counted from outside: CPU time, wake-ups, threads, descriptors."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+
+def cpu_seconds(family: Iterable[psutil.Process]) -> float:
+    """The CPU time these processes have used so far. On Linux exact, elsewhere in ticks."""
+    total = 0.0
+    for process in family:
+        with suppress(psutil.Error, OSError, ValueError):
+            if sys.platform == "linux":
+                stats = Path(f"/proc/{process.pid}/task").glob("*/schedstat")
+                total += sum(int(_read(stat).split()[0]) for stat in stats) / 1e9
+            else:
+                total += sum(process.cpu_times()[:2])
+    return total
+
+
+def wake_ups(family: Iterable[psutil.Process]) -> int:
+    """How often threads of these processes went to sleep, which is how often they woke up."""
+    total = 0
+    for process in family:
+        with suppress(psutil.Error, OSError):
+            if sys.platform == "linux":
+                for status in Path(f"/proc/{process.pid}/task").glob("*/status"):
+                    total += _number(_read(status), "voluntary_ctxt_switches:")
+            else:
+                total += process.num_ctx_switches().voluntary
+    return total
+
+
+def _read(path: Path) -> str:
+    with suppress(OSError):  # the thread has ended
+        return path.read_text()
+    return "0"
+
+
+def _number(text: str, name: str) -> int:
+    words = (line.split() for line in text.splitlines() if line.startswith(name))
+    return next((int(found[1]) for found in words), 0)
+
+
+def threads(family: Iterable[psutil.Process]) -> int:
+    """How many threads these processes have, together."""
+    total = 0
+    for process in family:
+        with suppress(psutil.Error):
+            total += process.num_threads()
+    return total
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What a program used while it was watched for so many seconds."""
+
+    seconds: float
+    cpu: float
+    wake_ups: int
+
+    @property
+    def busy(self) -> bool:
+        """Whether it was in a loop that never waits."""
+        return self.cpu > 0.2 * self.seconds
+
+    @property
+    def polling(self) -> bool:
+        """Whether it woke up again and again: more than 20 times a second."""
+        return self.wake_ups > 3 + 20 * self.seconds
+
+
+def burn(seconds: float) -> float:
+    """Use so much CPU time here: a program that is never idle uses as much meanwhile. Returns
+    the seconds that went by."""
+    began, end = time.monotonic(), time.process_time() + seconds
+    while time.process_time() < end:
+        pass
+    return time.monotonic() - began

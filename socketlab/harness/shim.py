@@ -1,0 +1,182 @@
+"""Runs in a process of the learner's own: imports one file and does what the checks ask of it.
+
+python -I shim.py FILE HOST PORT: connects to HOST:PORT, reads one request a line, answers each.
+Standard library only; it knows no check and no wanted value.
+"""
+
+import importlib.util
+import inspect
+import json
+import socket
+import sys
+
+
+class CappedSocket(socket.socket):
+    """A socket whose recv() and send() move at most `cap` bytes at a time."""
+
+    cap = 0
+
+    def recv(self, bufsize, *flags):
+        """At most `cap` bytes."""
+        return super().recv(min(bufsize, self.cap), *flags)
+
+    def recv_into(self, buffer, nbytes=0, *flags):
+        """At most `cap` bytes."""
+        return super().recv_into(buffer, min(nbytes or len(buffer), self.cap), *flags)
+
+    def send(self, data, *flags):
+        """At most `cap` bytes; how many it was."""
+        return super().send(memoryview(data).cast("B")[: self.cap], *flags)
+
+
+class Shim:
+    """The learner's module, and what the checks hold of it by number."""
+
+    def __init__(self, path):
+        self.held = {}
+        spec = importlib.util.spec_from_file_location("lab", path)
+        self.module = importlib.util.module_from_spec(spec)
+        sys.modules["lab"] = self.module
+        spec.loader.exec_module(self.module)
+
+    def answer(self, request):
+        """What a request comes to: {"value": ...} or {"error": ...}."""
+        return getattr(self, "do_" + request["do"])(request)
+
+    def do_names(self, request):
+        """The functions and classes that the file itself defines."""
+        own = [n for n, v in vars(self.module).items() if getattr(v, "__module__", "") == "lab"]
+        return {"value": pack(own)}
+
+    def do_connect(self, request):
+        """A socket that is connected to the checks."""
+        kind = CappedSocket if request["cap"] else socket.socket
+        sock = kind(socket.AF_INET, socket.SOCK_STREAM)
+        if request["cap"]:
+            sock.cap = request["cap"]
+        if request["small"]:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, request["small"])
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, request["small"])
+        sock.connect((request["host"], request["port"]))
+        sock.settimeout(request["timeout"])
+        self.held[request["id"]] = sock
+        return {"value": None}
+
+    def do_call(self, request):
+        """Call a function of the module, or a method of a thing that is held."""
+        if request["on"]:
+            function = getattr(self.held[request["on"]], request["name"], None)
+        else:
+            function = getattr(self.module, request["name"], None)
+        if function is None:
+            return {"missing": request["name"]}
+        args = [self.unpack(each) for each in request["args"]]
+        named = {name: self.unpack(each) for name, each in request["named"].items()}
+        if wrong := misfit(function, args, named):
+            return {"misfit": wrong}
+        try:
+            value = function(*args, **named)
+        except Exception as error:
+            return {"error": described(error, self.module.__file__)}
+        except SystemExit as error:
+            return {"error": described(error, self.module.__file__)}
+        if request["keep"]:
+            self.held[request["keep"]] = value
+            return {"value": pack(type(value).__name__)}
+        return {"value": pack(value)}
+
+    def do_get(self, request):
+        """An attribute of a thing that is held."""
+        try:
+            return {"value": pack(getattr(self.held[request["on"]], request["name"]))}
+        except AttributeError:
+            return {"missing": request["name"]}
+
+    def do_peek(self, request):
+        """Wait until so many bytes can be read, and leave them there."""
+        sock = self.held[request["on"]]
+        before = sock.gettimeout()
+        sock.settimeout(None)
+        while len(socket.socket.recv(sock, request["nbytes"], socket.MSG_PEEK)) < request["nbytes"]:
+            pass
+        sock.settimeout(before)
+        return {"value": None}
+
+    def unpack(self, packed):
+        """A value from JSON; a thing that is held, by its number."""
+        kind, value = packed
+        if kind == "held":
+            return self.held[value]
+        if kind in ("list", "tuple"):
+            return {"list": list, "tuple": tuple}[kind](map(self.unpack, value))
+        if kind == "dict":
+            return {self.unpack(k): self.unpack(v) for k, v in value}
+        return plain(kind, value)
+
+
+def plain(kind, value):
+    """A value that holds no other."""
+    if kind in ("bytes", "bytearray"):
+        return {"bytes": bytes, "bytearray": bytearray}[kind].fromhex(value)
+    if kind == "float":
+        return float.fromhex(value)
+    return value
+
+
+def pack(value, depth=0):
+    """[type, value] as JSON can carry it; ["other", type, repr] for what is no plain value."""
+    kind = type(value)
+    if kind in (bytes, bytearray):
+        return [kind.__name__, value.hex()]
+    if kind is float:
+        return ["float", value.hex()]
+    if kind in (bool, int, str, type(None)):
+        return [kind.__name__, value]
+    if kind in (list, tuple) and depth < 50:
+        return [kind.__name__, [pack(each, depth + 1) for each in value]]
+    if kind is dict and depth < 50:
+        return ["dict", [[pack(k, depth + 1), pack(v, depth + 1)] for k, v in value.items()]]
+    return ["other", kind.__name__]
+
+
+def misfit(function, args, named):
+    """Why a function cannot be called like this; "" if it can, or if nobody can tell."""
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return ""
+    try:
+        signature.bind(*args, **named)
+    except TypeError:
+        return str(signature)
+    return ""
+
+
+def described(error, path):
+    """An exception: its name, the names of its bases, its words, and where in the file it was."""
+    line, traceback = 0, error.__traceback__
+    while traceback:
+        if traceback.tb_frame.f_code.co_filename == path:
+            line, function = traceback.tb_lineno, traceback.tb_frame.f_code.co_name
+        traceback = traceback.tb_next
+    bases = [kind.__name__ for kind in type(error).__mro__]
+    where = [line, function] if line else [0, ""]
+    return {"bases": bases, "words": str(error)[:500], "where": where}
+
+
+def main():
+    """Serve the checks until they leave."""
+    path, host, port = sys.argv[1:]
+    sys.argv[:] = [path]
+    with socket.create_connection((host, int(port))) as control:
+        requests = control.makefile("r", encoding="ascii")
+        answers = control.makefile("w", encoding="ascii")
+        shim = Shim(path)
+        dump = json.dumps  # the learner's file may change what the module has
+        for line in requests:
+            answers.write(dump(shim.answer(json.loads(line))) + "\n")
+            answers.flush()
+
+
+if __name__ == "__main__":
+    main()
