@@ -23,6 +23,18 @@ def seconds(text):
     raise argparse.ArgumentTypeError(f"a timeout is a number of seconds above 0, not {text!r}")
 
 
+def count(text):
+    """The number of connections in text, from 1 to 99,999; an argparse error if it is none."""
+    if not (text.isascii() and text.isdigit() and len(text) <= 5 and int(text)):
+        raise argparse.ArgumentTypeError(f"give a number from 1 to 99999, not {text!r}")
+    return int(text)
+
+
+def lines(messages):
+    """Each message that was typed as the bytes of a line."""
+    return [os.fsencode(message) + b"\n" for message in messages]
+
+
 def make_parser(description, epilog, timeout):
     """A parser for host, port and --timeout; timeout says what is waited for so long."""
     parser = argparse.ArgumentParser(description=description, epilog=epilog)
@@ -58,6 +70,15 @@ def explain(error, host, port):
 def ignore_output():
     """Drop what is printed from now on: the reader of our output has left, as `| head -1` does."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def tell(text):
+    """Print a line now; SystemExit with code 1 if nobody reads our output any more."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        ignore_output()
+        sys.exit(1)
 
 
 def run(main):

@@ -9,7 +9,6 @@ little: the server stops reading when nobody takes its answers, and then both si
 for ever. So one thread sends, and the main thread reads.
 """
 
-import os
 import socket
 import sys
 import threading
@@ -74,7 +73,7 @@ def main():
     """Connect, converse, and return the exit code: 0, or 1 after an error."""
     arguments = parse_arguments()
     host, port = arguments.host, arguments.port
-    chunks = [os.fsencode(message) + b"\n" for message in arguments.message] or typed_chunks()
+    chunks = calling.lines(arguments.message) or typed_chunks()
     try:
         with socket.create_connection((host, port), timeout=arguments.timeout) as sock:
             sock.settimeout(None)  # a person may think for as long as it takes
