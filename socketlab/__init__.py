@@ -14,6 +14,7 @@ _HOMES = {
     "draw_lanes": "figures",
     "draw_packets": "figures.packets",
     "draw_states": "figures.states",
+    "loop_turns": "figures.loop_turns",
     "room_for": "costs",
     "socket_states": "states",
     "usage": "costs",
