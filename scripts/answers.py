@@ -10,15 +10,25 @@ The content-type of a request says what is done with its content:
 A request that makes no sense gets {"error": reason}, and the conversation goes on.
 """
 
-import struct
 from dataclasses import dataclass, field
 from enum import Enum
 
-from messages import Message, ProtocolError, Reader, encode, json_message, text_message
+from contents import (
+    JSON,
+    NUMBERS,
+    TEXT,
+    json_message,
+    json_of,
+    numbers_message,
+    numbers_of,
+    text_message,
+    text_of,
+)
+from messages import Message, ProtocolError, Reader, encode
 
 MOST_OWED = 65536  # bytes: who is owed more has its next requests answered later
 
-NUMBERS, BINARY = "binary/numbers", "binary/custom-server-binary-type"
+BINARY = "binary/custom-server-binary-type"
 WORDS = {
     "socket": "one end of a connection, as a program holds it",
     "listener": "a socket that only accepts connections",
@@ -37,25 +47,15 @@ def search(request):
     return {"result": WORDS.get(word, f"nothing is known of {word!r:.80}")}
 
 
-def sort_numbers(message):
-    """The 4-byte numbers in a message, sorted, in the byte order that it came in."""
-    if len(message.content) % 4:
-        raise ProtocolError("numbers have 4 bytes each")
-    order = "<" if message.byteorder == "little" else ">"
-    layout = f"{order}{len(message.content) // 4}I"
-    content = struct.pack(layout, *sorted(struct.unpack(layout, message.content)))
-    return Message(content, NUMBERS, "binary", message.byteorder)
-
-
 def answer(message):
     """The reply to any message."""
     try:
-        if message.type == "text/json":
-            return json_message(search(message.json()))
-        if message.type == "text/plain":
-            return text_message(message.text()[::-1])
+        if message.type == JSON:
+            return json_message(search(json_of(message)))
+        if message.type == TEXT:
+            return text_message(text_of(message)[::-1])
         if message.type == NUMBERS:
-            return sort_numbers(message)
+            return numbers_message(sorted(numbers_of(message)), message.byteorder)
         if message.type.startswith("binary/"):
             return Message(message.content, BINARY, message.encoding, message.byteorder)
         raise ProtocolError(f"content-type {message.type!r:.40} is not known here")

@@ -1,7 +1,8 @@
 """Messages in a stream of bytes: the protocol of app-server.py and app-client.py, without sockets.
 
 A message is the length of its header (2 bytes, big-endian), its header (a JSON object in UTF-8
-with the FIELDS below), and its content. Feed a Reader whatever arrives, cut anywhere, and take whole messages out.
+with the FIELDS below), and its content. Feed a Reader whatever arrives, cut anywhere, and take
+whole messages out.
 """
 
 import json
@@ -25,26 +26,6 @@ class Message:
     type: str
     encoding: str = "binary"
     byteorder: str = "big"
-
-    def text(self):
-        """The content as a string; ProtocolError if it is not UTF-8."""
-        if self.encoding.lower() not in ("utf-8", "utf8"):
-            raise ProtocolError(f"content-encoding must be utf-8 here, not {self.encoding!r:.40}")
-        return decode(self.content, "content")
-
-    def json(self):
-        """The content as a JSON value; ProtocolError if it is none."""
-        return parse_json(self.text(), "content")
-
-
-def text_message(text):
-    """A message that carries a string."""
-    return Message(text.encode("utf-8"), "text/plain", "utf-8")
-
-
-def json_message(value):
-    """A message that carries whatever JSON can say."""
-    return Message(json.dumps(value).encode("utf-8"), "text/json", "utf-8")
 
 
 def encode(message):
