@@ -40,7 +40,7 @@ class Background:
         self._crew = crew
         self.name = crew.name
         self.listener = crew.listener
-        self.address = crews.reachable(crew.listener)
+        self.address = crew.address
         self._finalizer = weakref.finalize(self, crew.stop)
         self._finalizer.atexit = False  # that is too late: see crew.stop_all
 

@@ -75,6 +75,7 @@ class Crew:
         cleanups: list[Callable],
     ) -> None:
         self.function, self.listener, self.name = function, listener, name
+        self.address = reachable(listener)
         self.cell, self.cleanups = cell, cleanups
         self.ending = False
         self.errors: list[BaseException] = []
@@ -271,6 +272,7 @@ class Crew:
     def end(self) -> None:
         """The three stages; being interrupted in one leads to the next."""
         now = taps.clock()
+        self.kept += self.open_sockets()  # whose owners are not to blame if they end without close
         for thread in self.alive():
             taps.note(taps.Event("stop", 0, now, now, thread.ident or 0, None))
         try:
@@ -381,7 +383,7 @@ class Task:
             with crew.aboard():
                 return self.function(*args, **kwargs)
         except BaseException as error:
-            crew.kept += crew.open_sockets() if crew.ending else []
+            del args, kwargs  # which the traceback would keep alive, and a client waiting
             self.fail(error)
             if isinstance(error, ServerStopped):  # as such it would end who waits for the task
                 raise CancelledError from None
@@ -460,9 +462,25 @@ _JOINS = {
 }
 
 
+_START = threading.Thread.start.__code__
+
+
+def _starts_another(frame: FrameType | None) -> bool:
+    """Whether a thread is about to start another, which will soon let it go on.
+
+    Until that one runs, Python 3.11 takes it for its parent, and would raise in it what is meant
+    for the parent: then it dies unborn.
+    """
+    while frame and frame.f_code is not _START:
+        frame = frame.f_back
+    return frame is not None
+
+
 def _blocked_by(frame: FrameType | None) -> object | None:
     """What keeps a thread waiting inside `threading`: a lock of a Condition that was not notified
     (Event, Semaphore and Queue are made of these), or a thread that has not ended."""
+    if _starts_another(frame):
+        return None
     if frame and frame.f_code is threading.Condition.wait.__code__:
         waiter, timeout = frame.f_locals.get("waiter"), frame.f_locals["timeout"]
         waits = waiter in frame.f_locals["self"]._waiters
@@ -474,10 +492,13 @@ def _blocked_by(frame: FrameType | None) -> object | None:
 
 def _throw(thread: threading.Thread, error: type[BaseException]) -> None:
     """Raise `error` in `thread` at its next line of Python; wake it if a Condition waits."""
+    frame = sys._current_frames().get(thread.ident or 0)
+    if _starts_another(frame):
+        return
     ctypes.pythonapi.PyThreadState_SetAsyncExc(
         ctypes.c_ulong(thread.ident or 0), ctypes.py_object(error)
     )
-    waiter = _blocked_by(sys._current_frames().get(thread.ident or 0))
+    waiter = _blocked_by(frame)
     if waiter and not isinstance(waiter, threading.Thread):
         with contextlib.suppress(RuntimeError):  # notified by now
             waiter.release()  # type: ignore[attr-defined]

@@ -29,10 +29,12 @@ Pairs = list[tuple[int, int]]  # (descriptor, any of READ, WRITE and EXCEPT)
 READ, WRITE, EXCEPT = MASKS = selectors.EVENT_READ, selectors.EVENT_WRITE, 4
 RECEIVING = ("accept", "recv", "recv_into", "recvfrom", "recvfrom_into", "recvmsg", "recvmsg_into")
 SENDING = ("send", "sendto", "sendmsg")
+POLLS = tuple(getattr(select, name, 0) for name in ("POLLIN", "POLLOUT", "POLLPRI"))
+POLLED = sum(POLLS)  # what poll() waits for when it is not told
 DONTWAIT = getattr(socket, "MSG_DONTWAIT", 0)  # Windows has none
 
 ident = threading.get_ident
-_select, _sleep = select.select, time.sleep
+_select, _poll_object = select.select, getattr(select, "poll", None)
 _send = socket.socket.__base__.send  # type: ignore[union-attr]
 
 
@@ -90,7 +92,7 @@ def unowned() -> Iterator[None]:
 
 def ready(pairs: Pairs, timeout: float | None) -> bool:
     """Whether one of `pairs` is ready within `timeout` seconds (None: waits for ever)."""
-    if hasattr(select, "poll") and sys.platform != "darwin":  # there poll() refuses a kqueue
+    if _poll_object and sys.platform != "darwin":  # there poll() refuses a kqueue
         return _poll(pairs, timeout)
     read, write, other = ([fd for fd, mask in pairs if mask & bit] for bit in MASKS)
     try:
@@ -100,12 +102,11 @@ def ready(pairs: Pairs, timeout: float | None) -> bool:
 
 
 def _poll(pairs: Pairs, timeout: float | None) -> bool:
-    poll, masks = select.poll(), dict[int, int]()
+    poll, masks = _poll_object(), dict[int, int]()  # type: ignore[misc]
     for fd, mask in pairs:
         masks[fd] = masks.get(fd, 0) | mask
     for fd, mask in masks.items():
-        events = (select.POLLIN, select.POLLOUT, select.POLLPRI)
-        poll.register(fd, sum(e for e, bit in zip(events, MASKS, strict=True) if mask & bit))
+        poll.register(fd, sum(e for e, bit in zip(POLLS, MASKS, strict=True) if mask & bit))
     return bool(poll.poll(None if timeout is None else min(timeout * 1000, 2**31 - 1)))
 
 
@@ -163,8 +164,19 @@ def _receive(server: Server, original: Callable, sock: Any, *args: Any, **kwargs
         with _turn(server, args, kwargs):
             if ready([(sock.fileno(), READ)], 0):
                 return original(sock, *args, **kwargs)
+        if not _can_come(sock, original.__name__):
+            return original(sock, *args, **kwargs)
         if not wait(server, [(sock.fileno(), READ)], sock.gettimeout()):
             raise TimeoutError("timed out")
+
+
+def _can_come(sock: Any, name: str) -> bool:
+    """Whether to wait at all: a socket that listens gives no bytes, any other no connections."""
+    try:
+        listens = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+    except OSError:  # some systems do not tell
+        return True
+    return bool(listens) == (name == "accept")
 
 
 def _turn(server: Server, args: tuple, kwargs: dict) -> AbstractContextManager:
@@ -224,6 +236,39 @@ def descriptors(sockets: Iterable[Any], mask: int) -> Pairs:
     return [(sock if isinstance(sock, int) else sock.fileno(), mask) for sock in sockets]
 
 
+class Poll:
+    """What `select.poll()` gives a thread of a server: its poll() ends when the server stops."""
+
+    def __init__(self, real: Any) -> None:
+        self._real = real
+        self._masks: dict[int, int] = {}  # by descriptor
+
+    def register(self, fd: Any, mask: int = POLLED) -> None:
+        self._real.register(fd, mask)
+        self._masks.update((number, mask) for number, _ in descriptors([fd], 0))
+
+    def modify(self, fd: Any, mask: int) -> None:
+        self._real.modify(fd, mask)
+        self.register(fd, mask)
+
+    def unregister(self, fd: Any) -> None:
+        self._real.unregister(fd)
+        for number, _ in descriptors([fd], 0):
+            del self._masks[number]
+
+    def poll(self, timeout: float | None = None, /) -> Any:
+        server = servers.get(ident())
+        if not server:
+            return self._real.poll(timeout)
+        seconds = None if timeout is None or timeout < 0 else timeout / 1000
+        return choose(server, lambda _: self._real.poll(0), seconds, self._pairs)
+
+    def _pairs(self) -> Pairs:
+        bits = list(zip(POLLS, MASKS, strict=True))
+        masks = self._masks.items()
+        return [(fd, sum(bit for event, bit in bits if mask & event)) for fd, mask in masks]
+
+
 # --- wrappers that only servers need -------------------------------------------------------------
 
 
@@ -237,6 +282,13 @@ def _guard_sleep(original: Callable) -> Callable:
         original(seconds)
 
     return sleep
+
+
+def _guard_poll(original: Callable) -> Callable:
+    def poll():
+        return Poll(original()) if ident() in servers else original()
+
+    return poll
 
 
 def _guard_tls(original: Callable) -> Callable:
@@ -311,6 +363,7 @@ def _guard_handler(original: Callable) -> Callable:
 
 GUARDS: list[tuple[Any, str, Callable[[Callable], Callable]]] = [
     (time, "sleep", _guard_sleep),
+    *([(select, "poll", _guard_poll)] if _poll_object else []),
     (ssl.SSLSocket, "read", _guard_tls),
     (ssl.SSLSocket, "do_handshake", _guard_tls),
     (ThreadPoolExecutor, "__init__", _guard_pool),

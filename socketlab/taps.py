@@ -12,6 +12,7 @@ from __future__ import annotations
 import select
 import selectors
 import socket
+import ssl
 import sys
 import threading
 import time
@@ -200,6 +201,29 @@ def _tap_sendall(original: Callable) -> Callable:
 
 
 FAST = {"recv": _tap_recv, "sendall": _tap_sendall}
+
+
+def _tap_tls(call: str, original: Callable) -> Callable:
+    """A call of an SSLSocket, noted with what the program sees: what it reads is decrypted."""
+    describe = DESCRIBE[call]
+
+    def tapped(self, *args, **kwargs):
+        inner = sys._getframe(1).f_code.co_filename == ssl.__file__  # sendall() makes many send()
+        if inner or self._sslobj is None or not _sinks:
+            return original(self, *args, **kwargs)
+        if kwargs and call in INTO:
+            args, kwargs = _by_place(*args, **kwargs), {}
+        start, me = clock(), ident()
+        try:
+            result = original(self, *args, **kwargs)
+        except BaseException as error:
+            note(Event(call, id(self), start, clock(), me, (None, *args), error))
+            raise
+        note(Event(call, id(self), start, clock(), me, describe(self, args, result)))
+        return result
+
+    tapped.__name__ = call
+    return tapped
 
 
 def _tap_init(original: Callable) -> Callable:
@@ -427,6 +451,8 @@ def _install() -> None:
             _put(socket.socket, call, fast or partial(_tap, call))
     _put(socket.socket, "__init__", _tap_init)
     _put(socket.socket, "close", _tap_close)
+    for call in ("recv", "recv_into", "send", "sendall"):
+        _put(ssl.SSLSocket, call, partial(_tap_tls, call))
     _put(socket, "socketpair", _tap_socketpair)
     _put(threading.Thread, "start", _tap_start)
     _put(select, "select", _tap_raw_select)
