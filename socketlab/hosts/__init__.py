@@ -10,6 +10,7 @@ sockets are sockets of this process, like any other. On leaving, hosts, cable an
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import socket
@@ -26,7 +27,7 @@ __all__ = ["Host", "Hosts", "Packet", "Packets", "two_hosts"]
 VARIABLE = "SOCKETLAB_HOSTS"
 WAYS = {"namespaces": "Namespaces", "link": "Link"}
 LONGEST = 10.0  # seconds of delay
-EXAMPLE = ("echo.pcap", 0.02)
+EXAMPLE, EXAMPLE_DELAY = "echo.pcap", 0.02
 NOTE = "Recorded on another machine, an echo of b'hello': this one does not show its packets."
 _why: dict[str, str] = {}  # what the first look has found: why there are no namespaces
 
@@ -44,9 +45,11 @@ class Wire(Protocol):
 class Host:
     """One of two hosts. Its methods are called like the functions of the module `socket`."""
 
-    def __init__(self, name: str, wire: Wire, sockets: weakref.WeakSet) -> None:
+    def __init__(
+        self, name: str, wire: Wire, sockets: weakref.WeakSet, end: weakref.finalize
+    ) -> None:
         self.name, self.address = name, HOSTS[name][0]
-        self._wire, self._sockets = wire, sockets
+        self._wire, self._sockets, self._end = wire, sockets, end
 
     def socket(
         self, family: int = socket.AF_INET, type: int = socket.SOCK_STREAM
@@ -54,6 +57,8 @@ class Host:
         """A new socket of this host, which has IPv4 only. OSError if the hosts are gone."""
         if family != socket.AF_INET:
             raise ValueError(f"family is {family!r}: these hosts have IPv4 only, AF_INET")
+        if not self._end.alive:
+            raise OSError(errno.ENETDOWN, "these hosts are closed: call two_hosts() for new ones")
         sock = self._wire.socket(self.name, type)
         self._sockets.add(sock)
         return sock
@@ -100,7 +105,7 @@ class Hosts:
         self._wire, self._packets = wire, None
         self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         self._end = weakref.finalize(self, wire.stop)
-        self.left, self.right = (Host(name, wire, self._sockets) for name in HOSTS)
+        self.left, self.right = (Host(name, wire, self._sockets, self._end) for name in HOSTS)
 
     @property
     def packets(self) -> Packets:
@@ -111,9 +116,7 @@ class Hosts:
         if self._end.alive:
             raise RuntimeError("packets are still on their way: leave the `with` block first")
         if self._packets is None:
-            name, delay = EXAMPLE
-            capture = resources.files("socketlab.hosts").joinpath(name).read_bytes()
-            self._packets = Packets(capture, delay, NOTE)
+            self._packets = Packets(_example(), EXAMPLE_DELAY, NOTE)
         return self._packets
 
     def close(self) -> None:
@@ -159,6 +162,11 @@ def two_hosts(delay: float = 0.02, *, way: str | None = None) -> Hosts:
             _why["namespaces"] = str(error)
     why = f"it was asked for by name, {asked!r}" if asked else _why["namespaces"]
     return Hosts(_wire("link", delay), delay, why)
+
+
+def _example() -> bytes:
+    """A capture of an echo, for hosts that have none of their own."""
+    return resources.files("socketlab.hosts").joinpath(EXAMPLE).read_bytes()
 
 
 def _wire(way: str, delay: float) -> Wire:

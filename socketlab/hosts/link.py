@@ -12,6 +12,7 @@ import errno
 import os
 import socket
 import time
+from collections.abc import Callable
 from typing import Any, NamedTuple
 from weakref import WeakSet
 
@@ -72,84 +73,92 @@ class Link:
         )
 
 
+# --- the calls of an imitated host's socket, under the names by which they are recorded ----------
+
+
+def bind(sock: LinkSocket, address: Address) -> None:
+    host, port = address
+    if host not in ("", ANY, LOOPBACK, sock.home):
+        raise OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
+    taps.unseen("bind")(sock, (LOOPBACK, port))
+    sock.own = host or ANY
+
+
+def listen(sock: LinkSocket, *backlog: int) -> None:
+    taps.unseen("listen")(sock, *backlog)
+    sock.link.listeners.add(sock)
+
+
+def connect(sock: LinkSocket, address: Address) -> None:
+    if number := connect_ex(sock, address):
+        raise OSError(number, os.strerror(number))
+
+
+def connect_ex(sock: LinkSocket, address: Address) -> int:
+    host, port = address
+    near = host in (LOOPBACK, sock.home)
+    if not near and host not in {there for there, _ in HOSTS.values()}:
+        return errno.ENETUNREACH
+    door = sock.link.closed.getsockname()
+    if sock.link.listens(sock.home if near else host, address):
+        door = (LOOPBACK, port) if near else sock.link.relay.door((LOOPBACK, port))
+    if not sock.own:
+        bind(sock, (host if near else sock.home, 0))
+    own = sock.getsockname()
+    sock.link.callers[LOOPBACK, own[1]] = Caller(own, host)
+    sock.peer = address
+    return _shake_hands(sock, door, 0.0 if near else 2 * sock.link.delay)
+
+
+def _shake_hands(sock: LinkSocket, door: Address, trip: float) -> int:
+    """Connect, and wait as long as a handshake takes that goes to the other host and back."""
+    timeout = sock.gettimeout()
+    result = taps.unseen("connect_ex")(sock, door)
+    if timeout == 0:  # a call that may not block has its connection at once
+        return result
+    time.sleep(trip if timeout is None else min(trip, timeout))
+    if timeout is not None and timeout < trip:
+        raise TimeoutError("timed out")
+    return result
+
+
+def accept(sock: LinkSocket) -> tuple[LinkSocket, Address]:
+    descriptor, name = sock._accept()
+    conn = LinkSocket.__new__(LinkSocket)
+    caller = sock.link.callers.get(name, Caller(name, sock.own))
+    conn.link, conn.home = sock.link, sock.home
+    conn.own, conn.peer = caller.called, caller.own  # known before it is made, and so noted
+    conn.__init__(sock.family, sock.type, sock.proto, descriptor)
+    if socket.getdefaulttimeout() is None and sock.gettimeout():
+        conn.setblocking(True)
+    return conn, conn.peer
+
+
+def _seen(act: Callable) -> Callable:
+    """A method that recordings and background servers take for the call of that name."""
+
+    def method(self: LinkSocket, *args: Any) -> Any:
+        return taps.tapped(act.__name__, act)(self, *args)
+
+    return method
+
+
 class LinkSocket(socket.socket):
     """A TCP socket of an imitated host."""
 
-    link: Link | None = None
+    link: Link
     home = own = ""  # addresses: of its host, and that this socket goes by
     peer: Address | None = None
 
-    def bind(self, address: Address) -> None:
-        return taps.tapped("bind", LinkSocket._bind)(self, address)
-
-    def listen(self, *backlog: int) -> None:
-        return taps.tapped("listen", LinkSocket._listen)(self, *backlog)
-
-    def connect(self, address: Address) -> None:
-        return taps.tapped("connect", LinkSocket._connect)(self, address)
-
-    def connect_ex(self, address: Address) -> int:
-        return taps.tapped("connect_ex", LinkSocket._connect_ex)(self, address)
-
-    def accept(self) -> tuple[LinkSocket, Address]:
-        return taps.tapped("accept", LinkSocket._accept_call)(self)
+    bind, listen, accept = map(_seen, (bind, listen, accept))
+    connect, connect_ex = map(_seen, (connect, connect_ex))
 
     def getsockname(self) -> Any:
+        """Its own address, as an imitated host's."""
         name = super().getsockname()
         return (self.own, name[1]) if self.own else name
 
     def getpeername(self) -> Any:
+        """The other end's address. OSError if it is not connected."""
         name = super().getpeername()
         return self.peer or name
-
-    # what the recorder sees as the call itself
-
-    def _bind(self, address: Address) -> None:
-        host, port = address
-        if host not in ("", ANY, LOOPBACK, self.home):
-            raise OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
-        taps.unseen("bind")(self, (LOOPBACK, port))
-        self.own = host or ANY
-
-    def _listen(self, *backlog: int) -> None:
-        taps.unseen("listen")(self, *backlog)
-        self.link.listeners.add(self)
-
-    def _connect(self, address: Address) -> None:
-        if number := self._connect_ex(address):
-            raise OSError(number, os.strerror(number))
-
-    def _connect_ex(self, address: Address) -> int:
-        host, port = address
-        near = host in (LOOPBACK, self.home)
-        if not near and host not in {address for address, _ in HOSTS.values()}:
-            return errno.ENETUNREACH
-        open_there = self.link.listens(self.home if near else host, address)
-        door = (LOOPBACK, port) if near else self.link.relay.door((LOOPBACK, port))
-        if not self.own:
-            self._bind((host if near else self.home, 0))
-        own = super().getsockname()
-        self.link.callers[own] = Caller(self.getsockname(), host)
-        self.peer = address
-        return self._call(door if open_there else self.link.closed.getsockname(), near)
-
-    def _call(self, door: Address, near: bool) -> int:
-        """Connect, and wait as long as a handshake takes that goes to the other host and back."""
-        timeout, trip = self.gettimeout(), 0 if near else 2 * self.link.delay
-        result = taps.unseen("connect_ex")(self, door)
-        if timeout != 0:  # a call that may not block has its connection at once
-            time.sleep(trip if timeout is None else min(trip, timeout))
-            if timeout is not None and timeout < trip:
-                raise TimeoutError("timed out")
-        return result
-
-    def _accept_call(self) -> tuple[LinkSocket, Address]:
-        descriptor, name = self._accept()
-        conn = LinkSocket.__new__(LinkSocket)
-        conn.link, conn.home = self.link, self.home
-        caller = self.link.callers.get(name, Caller(name, self.own))
-        conn.own, conn.peer = caller.called, caller.own
-        conn.__init__(self.family, self.type, self.proto, descriptor)
-        if socket.getdefaulttimeout() is None and self.gettimeout():
-            conn.setblocking(True)
-        return conn, conn.peer

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _socket  # sockets that no recording sees
 import array
+import errno
 import json
 import os
 import socket
@@ -16,6 +17,7 @@ from typing import Any
 from socketlab.hosts.places import HOSTS
 
 CABLE = Path(__file__).with_name("cable.py")  # not imported: Windows has not what it needs
+GONE = "the process that holds the hosts has ended"
 DEADLINE = 20.0  # seconds for an answer
 
 
@@ -66,9 +68,12 @@ class Namespaces:
         self._process.wait()
 
     def _ask(self, *request: Any) -> tuple[list, int]:
-        with self._asking:
-            self._control.send(json.dumps(request).encode())
-            reply, descriptors = self._receive()
+        try:
+            with self._asking:
+                self._control.send(json.dumps(request).encode())
+                reply, descriptors = self._receive()
+        except OSError as error:
+            raise OSError(error.errno, f"{GONE}: call two_hosts() for new ones") from error
         return reply, descriptors[0]
 
     def _receive(self) -> tuple[list, array.array]:
@@ -78,7 +83,7 @@ class Namespaces:
         for _, _, content in ancillary:
             descriptors.frombytes(content)
         if not data:
-            raise OSError("the process that holds the hosts has ended")
+            raise OSError(errno.EPIPE, GONE)
         return json.loads(data), descriptors
 
 

@@ -50,16 +50,17 @@ class Flow:
 
     def give(self) -> None:
         """Send what is first in the line; OSError if the target takes no more."""
-        time, data = self.due.popleft()
+        time, data = self.due[0]
         if data:
-            sent = self.target.send(data)
-            if sent < len(data):
-                self.due.appendleft((time, data[sent:]))
+            data = data[self.target.send(data) :]
         elif data is None:
             raise ConnectionResetError
         else:
             self.target.shutdown(_socket.SHUT_WR)
             self.over = True
+        self.due.popleft()
+        if data:
+            self.due.appendleft((time, data))
 
 
 class Relay:
