@@ -43,7 +43,7 @@ class LoopTurns(Picture):
         return sum(turn.times for turn in self if turn.number and not turn.waits)
 
     @property
-    def idle(self) -> int:
+    def idle_wakeups(self) -> int:
         """How often select() returned with something ready, and no call was made for it."""
         return sum(turn.times for turn in self if turn.ready and not turn.calls)
 
