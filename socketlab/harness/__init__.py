@@ -2,6 +2,8 @@
 
 from socketlab.harness.client import Client
 from socketlab.harness.counts import Watched, burn
+from socketlab.harness.functions import Functions, Held, Other, Raised, Thing
+from socketlab.harness.listener import Listener, finished
 from socketlab.harness.plugin import HOST, Start, lab_check
 from socketlab.harness.ports import can_listen, free_port, somebody_listens
 from socketlab.harness.program import Program, runs
@@ -14,13 +16,20 @@ __all__ = [
     "HOST",
     "Client",
     "Failed",
+    "Functions",
+    "Held",
+    "Listener",
+    "Other",
     "Program",
+    "Raised",
     "Start",
     "Talker",
+    "Thing",
     "Watched",
     "burn",
     "can_listen",
     "difference",
+    "finished",
     "free_port",
     "lab_check",
     "runs",

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from socketlab.harness.client import Client
+from socketlab.harness.functions import Functions
 from socketlab.harness.program import Program
 from socketlab.harness.scene import Failed, Patience
 from socketlab.harness.verdicts import Verdict, final_line, verdict_line
@@ -54,9 +55,13 @@ class Bench:
         self._spares: list[Program] = []
         self._slow = False
 
-    def start(self, host: str = HOST, port: int = 0) -> Program:
-        """The program, started and told this address."""
-        return Program(self.path, host, port, patience=self.patience)
+    def start(self, *words: object) -> Program:
+        """The program, started with these words, or told to listen on any port of HOST."""
+        return Program(self.path, *(words or (HOST, 0)), patience=self.patience)
+
+    def functions(self) -> Functions:
+        """The functions of the program, imported in a process of its own."""
+        return Functions(self.path, self.patience)
 
     def listening(self) -> Program:
         """The program on port 0, as soon as it listens. Of a slow one, some are kept ready."""
@@ -219,11 +224,14 @@ def bench(request: pytest.FixtureRequest) -> Bench:
 
 @pytest.fixture
 def start(bench: Bench) -> Iterator[Start]:
-    """Starts the program: `start(host, port)`. Port 0 leaves the choice to the kernel."""
+    """Starts the program: `start(host, port)` or with any other words of a command line.
+
+    Port 0 leaves the choice to the kernel.
+    """
     programs: list[Program] = []
 
-    def start_one(host: str = HOST, port: int = 0) -> Program:
-        programs.append(bench.start(host, port))
+    def start_one(*words: object) -> Program:
+        programs.append(bench.start(*words))
         return programs[-1]
 
     yield start_one
@@ -244,6 +252,14 @@ def client(server: Program) -> Iterator[Client]:
     """A client that is connected to `server`."""
     with Client(server) as client:
         yield client
+
+
+@pytest.fixture
+def functions(bench: Bench) -> Iterator[Functions]:
+    """The functions of the learner's file, in a process of its own."""
+    functions = bench.functions()
+    yield functions
+    functions.close()
 
 
 @pytest.fixture

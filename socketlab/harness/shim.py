@@ -9,6 +9,7 @@ import inspect
 import json
 import socket
 import sys
+import time
 
 
 class CappedSocket(socket.socket):
@@ -45,8 +46,8 @@ class Shim:
 
     def do_names(self, request):
         """The functions and classes that the file itself defines."""
-        own = [n for n, v in vars(self.module).items() if getattr(v, "__module__", "") == "lab"]
-        return {"value": pack(own)}
+        named = vars(self.module).items()
+        return {"value": pack([n for n, v in named if getattr(v, "__module__", "") == "lab"])}
 
     def do_connect(self, request):
         """A socket that is connected to the checks."""
@@ -60,7 +61,7 @@ class Shim:
         sock.connect((request["host"], request["port"]))
         sock.settimeout(request["timeout"])
         self.held[request["id"]] = sock
-        return {"value": None}
+        return {"value": pack(None)}
 
     def do_call(self, request):
         """Call a function of the module, or a method of a thing that is held."""
@@ -76,9 +77,7 @@ class Shim:
             return {"misfit": wrong}
         try:
             value = function(*args, **named)
-        except Exception as error:
-            return {"error": described(error, self.module.__file__)}
-        except SystemExit as error:
+        except (Exception, SystemExit) as error:  # but not Ctrl-C
             return {"error": described(error, self.module.__file__)}
         if request["keep"]:
             self.held[request["keep"]] = value
@@ -97,10 +96,11 @@ class Shim:
         sock = self.held[request["on"]]
         before = sock.gettimeout()
         sock.settimeout(None)
-        while len(socket.socket.recv(sock, request["nbytes"], socket.MSG_PEEK)) < request["nbytes"]:
-            pass
+        count = request["nbytes"]
+        while len(socket.socket.recv(sock, count, socket.MSG_PEEK)) < count:
+            time.sleep(0.001)  # there is a way to wait for the first byte, none for the last
         sock.settimeout(before)
-        return {"value": None}
+        return {"value": pack(None)}
 
     def unpack(self, packed):
         """A value from JSON; a thing that is held, by its number."""
@@ -120,6 +120,8 @@ def plain(kind, value):
         return {"bytes": bytes, "bytearray": bytearray}[kind].fromhex(value)
     if kind == "float":
         return float.fromhex(value)
+    if kind == "int":
+        return int(value, 16)
     return value
 
 
@@ -130,7 +132,9 @@ def pack(value, depth=0):
         return [kind.__name__, value.hex()]
     if kind is float:
         return ["float", value.hex()]
-    if kind in (bool, int, str, type(None)):
+    if kind is int:
+        return ["int", hex(value)]
+    if kind in (bool, str, type(None)):
         return [kind.__name__, value]
     if kind in (list, tuple) and depth < 50:
         return [kind.__name__, [pack(each, depth + 1) for each in value]]
@@ -154,14 +158,13 @@ def misfit(function, args, named):
 
 def described(error, path):
     """An exception: its name, the names of its bases, its words, and where in the file it was."""
-    line, traceback = 0, error.__traceback__
+    line, function, traceback = 0, "", error.__traceback__
     while traceback:
         if traceback.tb_frame.f_code.co_filename == path:
             line, function = traceback.tb_lineno, traceback.tb_frame.f_code.co_name
         traceback = traceback.tb_next
     bases = [kind.__name__ for kind in type(error).__mro__]
-    where = [line, function] if line else [0, ""]
-    return {"bases": bases, "words": str(error)[:500], "where": where}
+    return {"bases": bases, "words": str(error)[:500], "line": line, "function": function}
 
 
 def main():
