@@ -160,8 +160,16 @@ def _threads(found: Conversation) -> str:
     return f"{len(threads)} server threads{held and ', each with ' + held}."
 
 
-def _most_at_once(spans: Iterable[Span], by_name: Mapping[str, Connection]) -> int:
+def _most_at_once(spans: Sequence[Span], by_name: Mapping[str, Connection]) -> int:
     """The largest number of accepted connections that one thread served at the same time."""
     mine = dict.fromkeys(s.conn for s in spans if s.conn in by_name and s.call != "accept")
     here = arrivals(by_name[name] for name in mine)
-    return max((len(present.names) for _, present in here), default=0)
+    return max((len(present.names.keys() - _left(spans, one)) for one, present in here), default=0)
+
+
+def _left(spans: Sequence[Span], one: Connection) -> set[str]:
+    """What a thread had closed when it turned to a connection that another thread accepted."""
+    own = [span for span in spans if span.conn == one.name]
+    if any(span.call == "accept" for span in own):
+        return set()
+    return {span.conn for span in spans if span.call == "close" and span.start < own[0].start}

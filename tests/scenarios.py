@@ -10,6 +10,7 @@ import socketserver
 import struct
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 
 from socketlab import background, record
@@ -149,6 +150,24 @@ def three_held(server: Callable) -> Recording:
         socks = [stack.enter_context(client(served.address)) for _ in "ABC"]
         for sock in socks:
             ask(sock, b"hey")
+    return recording
+
+
+def three_at_two() -> Recording:
+    """A pool of two threads: C is accepted beside A and B, and served after A has left."""
+
+    def serve_pool(listener: socket.socket) -> None:
+        with ThreadPoolExecutor(max_workers=2) as pool:
+            while True:
+                pool.submit(echo, listener.accept()[0])
+
+    with record() as recording, background(serve_pool) as served, ExitStack() as stack:
+        socks = [stack.enter_context(client(served.address)) for _ in "ABC"]
+        for sock in socks[:2]:
+            ask(sock, b"hey")
+        socks[2].sendall(b"hey")
+        socks[0].close()
+        socks[2].recv(1024)
     return recording
 
 

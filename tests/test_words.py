@@ -57,6 +57,10 @@ GOLDEN: dict[str, tuple[Any, str]] = {
         partial(on.three_threads, on.serve_threads),
         beside(servers=THREADS),
     ),
+    "three at a pool of two threads": (
+        on.three_at_two,
+        beside(servers=THREADS.replace("4", "3")),
+    ),
     "three in turn at threads": (
         partial(on.three_in_turn, on.serve_threads),
         in_turn(servers=THREADS),
