@@ -1,4 +1,4 @@
-"""What this process uses: threads, descriptors and memory; and room for many descriptors.
+"""What this process uses: threads, sockets and memory; and room for many descriptors.
 
 before = usage()
 ...
@@ -7,7 +7,6 @@ cost = usage() - before
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,10 +23,13 @@ SPARE = 64  # descriptors left to everybody else: files, pipes, the notebook its
 
 
 class Usage(NamedTuple):
-    """Python's threads, open descriptors, and bytes of memory of this process."""
+    """Python's threads, open IP sockets, and bytes of memory of this process.
+
+    Files and pipes are not counted: a notebook's kernel opens and closes them as it likes.
+    """
 
     threads: int
-    descriptors: int
+    sockets: int
     memory: int
 
     def __sub__(self, before: object) -> Usage:
@@ -39,7 +41,8 @@ class Usage(NamedTuple):
 def usage() -> Usage:
     """What this process uses now. `memory` is what it has in RAM (the resident set)."""
     process = psutil.Process()
-    return Usage(threading.active_count(), _descriptors(process), process.memory_info().rss)
+    sockets = len(process.net_connections("inet"))
+    return Usage(threading.active_count(), sockets, process.memory_info().rss)
 
 
 @contextmanager
@@ -55,7 +58,7 @@ def room_for(descriptors: int) -> Iterator[int]:
         yield descriptors
         return
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    used = _descriptors(psutil.Process()) + SPARE
+    used = psutil.Process().num_fds() + SPARE
     allowed = _at_most(hard, used + descriptors)
     if not _allows(soft, allowed):
         resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
@@ -71,9 +74,3 @@ def _allows(limit: int, number: int) -> bool:
 
 def _at_most(limit: int, number: int) -> int:
     return number if _allows(limit, number) else limit
-
-
-def _descriptors(process: psutil.Process) -> int:
-    if os.name == "posix":
-        return process.num_fds()
-    return len(process.net_connections("all"))  # Windows has handles, and for much else too

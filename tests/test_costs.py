@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import threading
+from contextlib import ExitStack
 
 import pytest
 
@@ -35,13 +37,16 @@ def room(soft: int, hard: int, wanted: int) -> tuple[int, int]:
     return int(given), int(after)
 
 
-def test_each_descriptor_is_counted() -> None:
+def test_each_socket_is_counted_and_nothing_else() -> None:
     before = usage()
-    pairs = [os.pipe() for _ in range(5)]
-    assert (usage() - before).descriptors == 10 * (os.name == "posix")
-    for end in (end for pair in pairs for end in pair):
-        os.close(end)
-    assert (usage() - before).descriptors == 0
+    with ExitStack() as stack:
+        stack.enter_context(open(__file__, "rb"))
+        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        for _ in range(5):
+            stack.enter_context(socket.create_connection(listener.getsockname()))
+            stack.enter_context(listener.accept()[0])
+        assert (usage() - before).sockets == 11
+    assert (usage() - before).sockets == 0
 
 
 def test_each_thread_is_counted() -> None:
