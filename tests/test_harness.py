@@ -42,8 +42,28 @@ BROKEN = {
         ["line 2", "def f(:", "SyntaxError", "this line"],
     ),
     "indentation": ("x = 1\n  y = 2\n", ["line 2", "IndentationError", "spaces"]),
-    "latin-1": ("# caf\udce9\n", ["SyntaxError: Non-UTF-8"]),
+    "latin-1": (
+        "# caf\udce9\n",
+        ["line 1", "SyntaxError: Non-UTF-8", "save it in the encoding UTF-8"],
+    ),
     "import": ("import no_such_module\n", ["line 1", "ModuleNotFoundError", "not there"]),
+    "two arguments": (
+        "import socket\nsocket.socket().bind('127.0.0.1', 0)\n",
+        ["line 2", "TypeError", "one value, a pair: (host, port)"],
+    ),
+    "a port that is text": (
+        "import socket\nsocket.socket().bind(('127.0.0.1', '0'))\n",
+        ["line 2", "TypeError", "A port is a number, not text"],
+    ),
+    "no return": (
+        "def f():\n    pass\n\nwith f():\n    pass\n",
+        ["line 4", "TypeError", "does a function lack its return?"],
+    ),
+    "datagrams": (
+        "import socket\nsocket.socket(type=socket.SOCK_DGRAM).listen()\n",
+        ["line 2", "OSError", "make it with SOCK_STREAM"],
+    ),
+    "a name": ("sockt.socket()\n", ["line 1", "NameError", "spelled right"]),
     "raises": ("def f():\n    1 / 0\n\nf()\n", ["line 2, in f", "1 / 0", "ZeroDivisionError"]),
     "exits": ("", ["ended before it listened", "exit code 0"]),
     "says why": (
@@ -105,6 +125,14 @@ def test_a_broken_program_is_told_what_is_wrong(broken, name):
 def first_failure(path, patience=2.0):
     verdicts = run_checks(path, [LAB.checks], LAB.reading, patience=patience, first_failure=True)
     return explanation(verdicts[-1])
+
+
+def test_an_error_with_a_known_meaning_needs_no_more_words(tmp_path):
+    pair = first_failure(write(tmp_path, RIGHT.replace("conn, _ =", "conn =")))
+    assert "accept() returns two things" in pair
+    assert "recv() returns as soon as" not in pair
+    other = first_failure(write(tmp_path, "1 / 0\n"))
+    assert "main(), at the end of the\n  file, calls both functions" in other
 
 
 def test_a_port_that_somebody_has_is_not_the_one_it_was_told(tmp_path):

@@ -38,7 +38,8 @@ def test_listens(start):
     """it starts, stays up and listens on the port it is told
 
     The host and the port are the two words after the file's name: use the parameters host and
-    port in bind(), then listen(). serve_forever() must never return.
+    port in bind(), then listen(). serve_forever() must never return. main(), at the end of the
+    file, calls both functions: leave it as it is.
     """
     port = free_port(HOST)
     program = start(HOST, port)
@@ -94,7 +95,7 @@ def test_several_messages(client):
     """several messages come back on one connection
 
     One connection carries many messages: recv() and sendall() belong in a loop that goes on
-    until recv() returns b"".
+    until recv() returns b"". Each time, send back what this recv() returned, and only that.
     """
     for message in (b"first", b"the second", b"3"):
         echo(client, message)
@@ -134,7 +135,8 @@ def test_byte_by_byte(client):
 def test_next_client(server):
     """the next client is served after one has left
 
-    accept() gives one client. Call it again, in a loop, when recv() has returned b"".
+    When a client has left, recv() returns b"", at once, as often as you call it. Leave the
+    inner loop then, and call accept() again, in a loop around it.
     """
     for data in (b"I am the first", b"I am the second"):
         with Client(server) as client:
@@ -160,7 +162,8 @@ def test_half_close(server):
 def test_one_megabyte(client):
     """a message of one megabyte comes back
 
-    It arrives in many pieces. Send each piece back before you ask for the next one.
+    It arrives in many pieces, nobody knows how many. Send each piece back before you ask for
+    the next one, and go on until recv() returns b"".
     """
     echo(client, MEGABYTE)
 

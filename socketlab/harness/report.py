@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 
+from socketlab.harness.trouble import is_explained
 from socketlab.harness.verdicts import Verdict
 
 WIDTH = 92
@@ -54,7 +55,7 @@ def explanation(verdict: Verdict) -> str:
         _wrapped(verdict.happened),
         "\n".join(f"{name:<6}  {text}" for name, text in seen.items() if text),
         _wrapped(verdict.program),
-        _wrapped(verdict.means),
+        "" if is_explained(verdict.program) else _wrapped(verdict.means),
         f"Read {verdict.read}." if verdict.read else "",
     ]
     body = "\n\n".join(filter(None, paragraphs))

@@ -58,7 +58,9 @@ def read_crash(stderr: str, path: str) -> Crash | None:
 
 def _not_utf8(last_line: str, path: str) -> Crash | None:
     """The one error that Python reports without a traceback: a file it cannot decode."""
-    match = re.match(rf"SyntaxError: (Non-UTF-8 .*) in file {re.escape(path)} on line (\d+)", last_line)
+    match = re.match(
+        rf"SyntaxError: (Non-UTF-8 .*) in file {re.escape(path)} on line (\d+)", last_line
+    )
     return Crash("SyntaxError", match[1], int(match[2]), "", "") if match else None
 
 
@@ -138,6 +140,12 @@ def crash_meaning(crash: Crash) -> str:
         if crash.type == kind and word in crash.code + crash.words:
             return meaning
     return ""
+
+
+def is_explained(text: str) -> bool:
+    """Whether a text of crash_text() ends with what the error means: more words would distract."""
+    meanings = [meaning for _, _, meaning in (*_NUMBERED, *_TYPED)]
+    return any(text.endswith(meaning) for meaning in meanings) or " still to be written: " in text
 
 
 def crash_text(crash: Crash) -> str:
