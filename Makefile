@@ -42,7 +42,7 @@ clean:
 
 # The environment. A stamp is newer than the files that say what to install.
 
-$(VENV)/lab.done: requirements.txt pyproject.toml | $(BIN)/python
+$(VENV)/lab.done: requirements.txt pyproject.toml | $(BIN)/pip
 	@echo "Installing the course into $(VENV): about a minute ..."
 	$(INSTALL) -r requirements.txt
 	@$(BIN)/python -c "import matplotlib.font_manager"  # finds the fonts now, not in a lesson
@@ -56,11 +56,11 @@ $(VENV)/bench.done: $(VENV)/test.done
 	$(INSTALL) -e '.[bench]'
 	@touch $@
 
-$(BIN)/python:
+$(BIN)/pip:  # comes last, so its presence says that the environment is complete
 	@command -v $(PYTHON) >/dev/null || \
 	  { echo "$(PYTHON) is not installed. Name another: PYTHON=python3.12 make lab"; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "$(PYTHON) is too old: 3.11 or newer is needed. Name another: PYTHON=python3.12 make lab"; exit 1; }
+	  { echo "$(PYTHON) is too old, or does not run: 3.11 or newer is needed. Name another: PYTHON=python3.12 make lab"; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
 	  { echo "$(PYTHON) has no venv. On Debian and Ubuntu: sudo apt install python3-venv"; exit 1; }
 	$(PYTHON) -m venv $(VENV)

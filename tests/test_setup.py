@@ -111,7 +111,7 @@ def test_make_lab_installs_then_opens_the_first_notebook() -> None:
     ("program", "words"),
     [
         ("no-such-python", "no-such-python is not installed"),
-        ("false", "false is too old: 3.11 or newer is needed"),
+        ("false", "false is too old, or does not run: 3.11 or newer is needed"),
     ],
 )
 def test_a_python_that_will_not_do_is_named(program: str, words: str, tmp_path: Path) -> None:
