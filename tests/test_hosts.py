@@ -25,6 +25,7 @@ from hypothesis import strategies as st
 import socketlab
 from socketlab import background, draw_packets, hosts, record, two_hosts
 from socketlab.hosts.packets import Packets, frames, parse
+from socketlab.hosts.relay import Flow
 
 WAYS = ("namespaces", "link")
 FORBIDS = ("only Linux has", "does not allow")
@@ -249,6 +250,30 @@ def test_bytes_wait_for_a_slow_reader(pair: hosts.Hosts) -> None:
     assert received == sent
 
 
+class Reluctant:
+    """A socket that takes three bytes, then none, then three again."""
+
+    def __init__(self) -> None:
+        self.taken, self.calls = b"", 0
+
+    def send(self, data: bytes) -> int:
+        self.calls += 1
+        if self.calls % 2 == 0:
+            raise BlockingIOError
+        self.taken += data[:3]
+        return min(3, len(data))
+
+
+def test_what_a_socket_does_not_take_stays_in_line() -> None:
+    target = Reluctant()
+    flow = Flow(None, target)
+    flow.due += [(0.0, b"hello, "), (0.0, b"world")]
+    while flow.due:
+        with contextlib.suppress(BlockingIOError):
+            flow.give()
+    assert target.taken == b"hello, world"
+
+
 def test_selectors_and_connections_that_do_not_block(pair: hosts.Hosts) -> None:
     left, right = pair
     with right.create_server((right.address, 0)) as listener, left.socket() as sock:
@@ -467,6 +492,7 @@ INTERRUPTED = """
 import os, signal, sys, threading
 import psutil
 from socketlab import two_hosts
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
 try:
     with two_hosts(0.01, way=sys.argv[1]) as (left, right):
         listener = right.create_server((right.address, 0))
