@@ -8,7 +8,6 @@ import selectors
 import shutil
 import signal
 import socket
-import struct
 import subprocess
 import sys
 import tempfile
@@ -25,12 +24,11 @@ from hypothesis import strategies as st
 import socketlab
 from socketlab import background, draw_packets, hosts, record, two_hosts
 from socketlab.hosts.packets import Packets, frames, parse
-from socketlab.hosts.relay import Flow
+from socketlab.hosts.relay import RESET, Flow
 
 WAYS = ("namespaces", "link")
 FORBIDS = ("only Linux has", "does not allow")
 BOUND = 10.0  # seconds that nothing here should need
-RESET = struct.pack("ii", 1, 0)
 
 
 def make(way: str, delay: float = 0.01) -> hosts.Hosts:
@@ -203,10 +201,11 @@ def test_what_is_not_there(pair: hosts.Hosts) -> None:
         closed = listener.getsockname()
     with pytest.raises(ConnectionRefusedError):
         left.create_connection(closed)
-    with left.socket() as sock, pytest.raises(OSError, match="unreachable"):
-        sock.connect(("198.51.100.1", 9))
-    with pytest.raises(OSError, match="assign requested address"):
+    with left.socket() as sock:
+        assert sock.connect_ex(("198.51.100.1", 9)) == errno.ENETUNREACH
+    with pytest.raises(OSError) as caught:  # noqa: PT011  its words differ by platform
         left.create_server((right.address, 0))
+    assert caught.value.errno == errno.EADDRNOTAVAIL
 
 
 def test_bound_is_not_listening(pair: hosts.Hosts) -> None:
@@ -278,7 +277,7 @@ def test_selectors_and_connections_that_do_not_block(pair: hosts.Hosts) -> None:
     left, right = pair
     with right.create_server((right.address, 0)) as listener, left.socket() as sock:
         sock.setblocking(False)
-        assert sock.connect_ex(listener.getsockname()) in (0, errno.EINPROGRESS)
+        assert sock.connect_ex(listener.getsockname()) in (0, errno.EINPROGRESS, errno.EWOULDBLOCK)
         listener.settimeout(BOUND)
         conn, _ = listener.accept()
         with conn, selectors.DefaultSelector() as selector:

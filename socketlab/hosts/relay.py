@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import _socket  # sockets that no recording sees
 import contextlib
-import socket
+import os
 import struct
 import threading
 import time
@@ -16,7 +16,7 @@ from typing import Any
 
 CHUNK = 65536
 MOST = 16 * CHUNK  # bytes that are on the way in one direction; a reader that is slow stops them
-RESET = struct.pack("ii", 1, 0) if hasattr(socket, "AF_UNIX") else struct.pack("hh", 1, 0)
+RESET = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)  # for SO_LINGER
 
 Address = tuple[str, int]
 
