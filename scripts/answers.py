@@ -57,7 +57,7 @@ def answer(message):
         if message.type == NUMBERS:
             return numbers_message(sorted(numbers_of(message)), message.byteorder)
         if message.type.startswith("binary/"):
-            return Message(message.content, BINARY, message.encoding, message.byteorder)
+            return Message(message.content, BINARY, "binary", message.byteorder)
         raise ProtocolError(f"content-type {message.type!r:.40} is not known here")
     except ProtocolError as error:
         return json_message({"error": str(error)})
