@@ -163,13 +163,15 @@ def _threads(found: Conversation) -> str:
 def _most_at_once(spans: Sequence[Span], by_name: Mapping[str, Connection]) -> int:
     """The largest number of accepted connections that one thread served at the same time."""
     mine = dict.fromkeys(s.conn for s in spans if s.conn in by_name and s.call != "accept")
+    accepted = {span.conn for span in spans if span.call == "accept"}
+    began = {span.conn: span.start for span in reversed(spans)}
+    closed = {span.conn: span.start for span in spans if span.call == "close"}
+
+    def together(one: str, present: Present) -> int:
+        if one in accepted:
+            return len(present.names)
+        left = (name for name in present.names if closed.get(name, began[one]) < began[one])
+        return len(present.names) - sum(1 for _ in left)  # which it had left for this one
+
     here = arrivals(by_name[name] for name in mine)
-    return max((len(present.names.keys() - _left(spans, one)) for one, present in here), default=0)
-
-
-def _left(spans: Sequence[Span], one: Connection) -> set[str]:
-    """What a thread had closed when it turned to a connection that another thread accepted."""
-    own = [span for span in spans if span.conn == one.name]
-    if any(span.call == "accept" for span in own):
-        return set()
-    return {span.conn for span in spans if span.call == "close" and span.start < own[0].start}
+    return max((together(one.name, present) for one, present in here), default=0)
