@@ -141,11 +141,9 @@ def parse_arguments():
         "Exit code: 0 if everything came back on every connection, 1 if not, 130 after Ctrl-C.",
         timeout="how many seconds all conversations may take",
     )
-    parser.add_argument("message", nargs="*", default=["hello"], help="sent as one line, in UTF-8")
-    words = "how many connections (default: %(default)s)"
-    parser.add_argument(
-        "-n", "--connections", metavar="N", default=3, type=calling.count, help=words
-    )
+    add = parser.add_argument
+    add("message", nargs="*", default=["hello"], help="sent as one line, in UTF-8")
+    add("-n", "--connections", default=3, type=calling.count, help="how many (default: 3)")
     return parser.parse_args()
 
 

@@ -70,19 +70,28 @@ def serve_ready(selector, timeout=None):
             hang_up(selector, key.fileobj)
 
 
+def serve_or_pause(selector, listener):
+    """Serve all who are ready; if there are no more sockets, accept nobody for a while."""
+    try:
+        serve_ready(selector)
+    except OSError as error:  # accept() failed, and would fail again at once
+        serving.complain(f"new clients have to wait: {error}")
+        selector.unregister(listener)
+        serve_ready(selector, PAUSE)  # somebody may leave, and then there is room
+        selector.register(listener, selectors.EVENT_READ)
+
+
 def serve_selectors(listener):
     """Serve everybody who connects, for ever, in this thread."""
     listener.setblocking(False)
     with selectors.DefaultSelector() as selector:
         selector.register(listener, selectors.EVENT_READ)
-        while True:
-            try:
-                serve_ready(selector)
-            except OSError as error:  # accept() failed, and would fail again at once
-                serving.complain(f"new clients have to wait: {error}")
-                selector.unregister(listener)
-                serve_ready(selector, PAUSE)  # somebody may leave, and then there is room
-                selector.register(listener, selectors.EVENT_READ)
+        try:
+            while True:
+                serve_or_pause(selector, listener)
+        finally:
+            for key in list(selector.get_map().values()):
+                hang_up(selector, key.fileobj)
 
 
 if __name__ == "__main__":

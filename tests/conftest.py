@@ -1,6 +1,9 @@
 """Every test has a deadline: one that hangs fails and shows where."""
 
 import pytest
+from running import servers
+
+__all__ = ["servers"]  # a fixture
 
 SECONDS = 120
 
