@@ -542,7 +542,8 @@ def test_the_end_waits_for_what_the_server_has_not_done_yet() -> None:
             with record() as recording:
                 sock.sendall(b"hello")
             assert sock.recv(1024) == b"hello"
-    assert [told(s) for s in recording if s.side == "server" and s.conn] == ["recv 5", "sendall 5"]
+    done = [told(s) for s in recording if s.side == "server" and s.conn]
+    assert done[-2:] == ["recv 5", "sendall 5"]  # before them, perhaps, the end of its last call
 
 
 # --- misuse -------------------------------------------------------------------------------------

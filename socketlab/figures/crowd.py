@@ -23,6 +23,7 @@ from socketlab.figures.tracks import Band, queued
 HEIGHT = 6.5  # inches, at most
 KEY = "solid: working · pale: blocked in a call · faint: open"
 FAINT, TICK = 0.13, 0.6
+ENCODING = {"compress_type": 3}  # zlib's Z_RLE: faster by a quarter, and hardly larger
 
 
 class Calls(NamedTuple):
@@ -36,9 +37,9 @@ class Calls(NamedTuple):
 
 def calls_of(found: Sequence[Connection]) -> Calls:
     """The calls of these connections, at both ends."""
-    calls = [(*it.client, *it.server) for it in found]
-    lanes = np.repeat(np.arange(len(found)), [len(spans) for spans in calls])
-    spans = list(chain.from_iterable(calls))
+    sides = list(chain.from_iterable(map(attrgetter("client", "server"), found)))
+    lanes = np.repeat(np.arange(len(sides)) // 2, list(map(len, sides)))
+    spans = list(chain.from_iterable(sides))
     starts = np.fromiter(map(attrgetter("start"), spans), float, len(spans))
     ends = np.fromiter(map(attrgetter("end"), spans), float, len(spans))
     long = np.flatnonzero(ends - starts >= INSTANT)

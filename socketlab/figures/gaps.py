@@ -29,14 +29,15 @@ def gaps(conversation: Conversation) -> list[Gap]:
     A server thread works from an accept() that returned, or a recv() that returned data, until
     the next call of that thread; a client thinks between two calls on one connection.
     """
-    found = [gap for spans in conversation.server_threads.values() for gap in work(spans)]
+    threads = conversation.server_threads.values()
+    found = [gap for spans in threads for gap in work(pairwise(spans))]
     found += [gap for connection in conversation.connections for gap in pauses(connection)]
     return sorted(found, key=lambda gap: (gap.start, gap.end, gap.conn))
 
 
-def work(spans: Iterable[Span]) -> Iterator[Gap]:
-    """The stretches of work of one server thread, from all its spans in time order."""
-    for last, span in pairwise(spans):
+def work(pairs: Iterable[tuple[Span, Span]]) -> Iterator[Gap]:
+    """The stretches of work of one server thread: `pairs` are each of its spans and the next."""
+    for last, span in pairs:
         if span.start - last.end >= INSTANT and _brings_work(last):
             yield Gap(last.conn, "server", last.thread, last.end, span.start)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from socketlab.conversation import Conversation
-from socketlab.figures.crowd import Calls, calls_of, draw_crowd, draw_key, paper
+from socketlab.figures.crowd import ENCODING, Calls, calls_of, draw_crowd, draw_key, paper
 from socketlab.figures.palette import GREY, HAIRLINE, hue
 from socketlab.figures.panel import (
     PIXEL,
@@ -87,7 +87,7 @@ def draw_lanes(
     for panel in panels:
         _draw(sheet, panel, frame)
     _draw_axis(sheet, frame, bottom + 0.2)
-    return Picture(sheet.figure, words)
+    return Picture(sheet.figure, words, ENCODING if any(it.calls for it in panels) else None)
 
 
 def _panels(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 from matplotlib.figure import Figure
 
@@ -15,11 +17,15 @@ class Picture:
     """A figure and its text equivalent: notebooks show the first and keep both.
 
     `figure` is a matplotlib `Figure` (never pyplot's), `words` what it says, without any times.
+    `encoding` are options of Pillow's PNG encoder.
     """
 
-    def __init__(self, figure: Figure, words: str) -> None:
+    def __init__(
+        self, figure: Figure, words: str, encoding: Mapping[str, Any] | None = None
+    ) -> None:
         self.figure = figure
         self.words = words
+        self.encoding = dict(encoding or {})
 
     def __repr__(self) -> str:
         return self.words
@@ -31,7 +37,9 @@ class Picture:
     def png(self) -> bytes:
         """The picture as the bytes of a PNG file, the same bytes each time."""
         out = BytesIO()
-        self.figure.savefig(out, format="png", dpi=DPI, facecolor=self.figure.get_facecolor())
+        paper = self.figure.get_facecolor()
+        options = {"facecolor": paper, "pil_kwargs": self.encoding}
+        self.figure.savefig(out, format="png", dpi=DPI, **options)
         return out.getvalue()
 
     def save(self, path: str | Path) -> Path:

@@ -132,8 +132,15 @@ def bands_of(conversation: Conversation, end: float) -> list[Band]:
 
 
 def _band(spans: Sequence[Span], end: float) -> Band:
-    last = min(end, max(map(attrgetter("end"), spans)))
-    long = [it for it in spans if it.end - it.start >= INSTANT]
+    long, apart, last = [], [], 0.0
+    for before, span in zip(chain(spans[:1], spans), spans, strict=False):  # once: it takes long
+        start, stop = span.start, span.end
+        if stop > last:
+            last = stop
+        if stop - start >= INSTANT:
+            long.append(span)
+        if start - before.end >= INSTANT:
+            apart.append((before, span))
     waits = [it for it in long if it.conn and it.call != "accept"]
     idle = [it for it in long if not it.conn or it.call == "accept"]
-    return Band(Stretch(spans[0].start, last), waits, idle, list(work(spans)))
+    return Band(Stretch(spans[0].start, min(end, last)), waits, idle, list(work(apart)))
