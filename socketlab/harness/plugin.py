@@ -13,6 +13,7 @@ import threading
 import time
 import tomllib
 from collections.abc import Callable, Generator, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,23 +23,27 @@ from socketlab.harness.client import Client
 from socketlab.harness.functions import Functions
 from socketlab.harness.program import Program
 from socketlab.harness.scene import Failed, Patience
-from socketlab.harness.verdicts import Verdict, final_line, verdict_line
+from socketlab.harness.schedule import Check, Schedule
+from socketlab.harness.verdicts import Verdict, final_line, read_verdict, verdict_line
+from socketlab.harness.workers import Job, can_fork, hand_out, workers
 
 HOST = "127.0.0.1"
 SLOW = 0.5  # seconds: a program that takes longer to listen is started ahead of its checks
 SPARES = 6  # so many at a time
-GATED = "not tried until the check above passes"
-UNTRIED = "not tried, because the failures above took so long"
 
 Start = Callable[..., Program]
 
 
-def lab_check(read: str = "", gate: bool = False) -> Callable[[Callable[..., None]], Any]:
+def lab_check(
+    read: str = "", gate: bool = False, after: str | tuple[str, ...] = ()
+) -> Callable[[Callable[..., None]], Any]:
     """Mark a test function as a check. `read` is a key of the reading table, if any.
 
-    If a check with `gate` fails, the checks after it are not tried.
+    If a check with `gate` fails, the checks after it are not tried; a check is not tried either
+    if one that it comes `after` (by name) has failed. Checks are tried side by side.
     """
-    return pytest.mark.lab_check(read=read, gate=gate)
+    names = (after,) if isinstance(after, str) else tuple(after)
+    return pytest.mark.lab_check(read=read, gate=gate, after=names)
 
 
 class Bench:
@@ -51,7 +56,7 @@ class Bench:
         self.reading = _reading(option("--reading"))
         self.seed = option("--seed")
         self.stream = open(option("--verdicts"), "w", encoding="utf-8", buffering=1)  # noqa: SIM115
-        self.count, self.gate_closed = 0, False
+        self.count, self.complete = 0, False
         self._spares: list[Program] = []
         self._slow = False
 
@@ -78,11 +83,11 @@ class Bench:
         self.stream.write(verdict_line(verdict))
         self.count += 1
 
-    def close(self, complete: bool) -> None:
+    def close(self) -> None:
         """The end: stop what still runs; the final record only if every check had its verdict."""
         for program in list(Program.running):
             program.stop()
-        if complete:
+        if self.complete:
             self.stream.write(final_line(self.count))
         self.stream.close()
 
@@ -110,17 +115,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--reading", help="the reading table (TOML)", default="")
     group.addoption("--patience", help="seconds that a silence may last", type=float, default=5.0)
     group.addoption("--seed", help="of random payloads", type=int, default=1)
+    group.addoption("--jobs", help="how many checks side by side", type=int, default=4)
     group.addoption("--lifeline", help="end when stdin ends (needs -s)", action="store_true")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Begin a run."""
-    config.addinivalue_line("markers", "lab_check(read, gate): a check of a lab")
+    config.addinivalue_line("markers", "lab_check(read, gate, after): a check of a lab")
     if config.getoption("--program"):
         # If Ctrl-C is ignored here, it would be ignored in every program that is started.
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        if config.getoption("--lifeline"):
-            threading.Thread(target=_end_with_stdin, daemon=True).start()
         config.stash[_BENCH] = Bench(config)
 
 
@@ -146,14 +150,60 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Start the check's clock; skip the check if trying it makes no sense."""
-    if bench := item.config.stash.get(_BENCH, None):
-        if bench.gate_closed:
-            pytest.skip(GATED)
-        if bench.patience.spent:
-            pytest.skip(UNTRIED)
-        bench.patience.begin_check()
+def pytest_runtestloop(session: pytest.Session) -> bool | None:
+    """Try the checks, as many as `--jobs` side by side."""
+    config, bench = session.config, session.config.stash.get(_BENCH, None)
+    if not bench or session.testsfailed or config.option.collectonly:
+        return None
+    first = config.getoption("maxfail") == 1  # -x
+    schedule = Schedule(list(map(_check, session.items)), bench.write, bench.patience.loss, first)
+    following, take = partial(_next, schedule, bench), partial(_take, schedule, bench)
+    jobs = min(config.getoption("--jobs"), len(session.items)) if can_fork() else 1
+    if jobs > 1:
+        with workers(jobs, partial(_job, session), Program.end_all) as team:
+            _lifeline(config)
+            whole = hand_out(team, following, take)
+    else:
+        _lifeline(config)
+        whole = True
+        while job := following():
+            take(_job(session, job))
+    bench.complete = whole and schedule.complete
+    return True
+
+
+def _check(item: pytest.Item) -> Check:
+    mark = item.get_closest_marker("lab_check")
+    assert mark
+    return Check(item.name, _docstring(item)[0], mark.kwargs["gate"], mark.kwargs["after"])
+
+
+def _next(schedule: Schedule, bench: Bench) -> Job | None:
+    place = next(schedule.ready(), None)
+    return None if place is None else {"place": place, "silences": bench.patience.silences}
+
+
+def _job(session: pytest.Session, job: Job) -> Job:
+    """Try one check, in this process."""
+    bench, item = session.config.stash[_BENCH], session.items[job["place"]]
+    bench.patience.silences = job["silences"]
+    bench.patience.begin_check()
+    began = time.monotonic()
+    item.ihook.pytest_runtest_protocol(item=item, nextitem=None)
+    silences = bench.patience.silences - job["silences"]
+    result = {"verdict": verdict_line(item.stash[_VERDICT]), "silences": silences}
+    return {"place": job["place"], "seconds": time.monotonic() - began, **result}
+
+
+def _take(schedule: Schedule, bench: Bench, result: Job) -> None:
+    bench.patience.silences += result["silences"]
+    verdict = read_verdict(result["verdict"])
+    schedule.done(result["place"], verdict, result["seconds"])
+
+
+def _lifeline(config: pytest.Config) -> None:
+    if config.getoption("--lifeline"):
+        threading.Thread(target=_end_with_stdin, daemon=True).start()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -162,22 +212,10 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Make the verdict while the program still runs; write it when the check is over."""
     report = yield
-    if bench := item.config.stash.get(_BENCH, None):
-        if _VERDICT not in item.stash or item.stash[_VERDICT].outcome == "pass":
-            item.stash[_VERDICT] = _verdict(item, bench, call)
-        if call.when == "teardown":
-            _conclude(item, bench)
+    bench = item.config.stash.get(_BENCH, None)
+    if bench and (_VERDICT not in item.stash or item.stash[_VERDICT].outcome == "pass"):
+        item.stash[_VERDICT] = _verdict(item, bench, call)
     return report
-
-
-def _conclude(item: pytest.Item, bench: Bench) -> None:
-    verdict = item.stash[_VERDICT]
-    if verdict.outcome in ("fail", "error"):
-        bench.patience.check_failed()
-        mark = item.get_closest_marker("lab_check")
-        if mark and mark.kwargs["gate"]:
-            bench.gate_closed = True
-    bench.write(verdict)
 
 
 def _docstring(item: pytest.Item) -> tuple[str, str]:
@@ -209,8 +247,7 @@ def _verdict(item: pytest.Item, bench: Bench, call: pytest.CallInfo[None]) -> Ve
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """End the run."""
     if bench := session.config.stash.get(_BENCH, None):
-        stopped = bool(session.shouldfail)  # by -x, after the first failure
-        bench.close(complete=stopped or bench.count == len(session.items) > 0)
+        bench.close()
 
 
 # Fixtures for checks

@@ -29,15 +29,18 @@ def run_checks(
     patience: float = 5.0,
     seed: int = 1,
     first_failure: bool = False,
+    jobs: int = 4,
 ) -> list[Verdict]:
     """The verdicts of the check files on a program, perhaps only up to the first failure.
 
     `reading` is the reading table, `patience` how many seconds a silence may last, `seed` that
-    of random payloads. Raises ChecksError if the verdicts do not come to their end.
+    of random payloads, `jobs` how many checks are tried side by side. Raises ChecksError if the
+    verdicts do not come to their end.
     """
     options = [f"--program={program.absolute()}", f"--patience={patience}", f"--seed={seed}"]
     options += [f"--reading={reading}"] if reading else []
     options += ["--exitfirst"] if first_failure else []
+    options += [f"--jobs={jobs}"]
     with tempfile.TemporaryDirectory(prefix="socketlab-") as folder:
         return _run_in(Path(folder), [*options, *map(str, files)])
 

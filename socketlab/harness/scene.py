@@ -9,7 +9,7 @@ import time
 class Failed(Exception):
     """The program does not do what a check wants: what happened, and the bytes that show it.
 
-    `program` is what the program did meanwhile; if that is `clear`, it needs no more words. What was neither sent nor wanted is not shown.
+    `program` is what the program did meanwhile. What was neither sent nor wanted is not shown.
     `signs` are single words for the diagnosis: what was seen, not what it may mean.
     """
 
@@ -41,29 +41,18 @@ class Patience:
     def __init__(self, silence: float = 5.0) -> None:
         self.full = silence
         self.start = 2 * silence
-        self._silences = 0
-        self._check_began = time.monotonic()
+        self.silences = 0  # that were waited out to their end
+        self.loss = 4 * silence  # what failing checks may take before the rest is not worth it
         self._check_ends = math.inf
-        self._lost = 0.0
 
     @property
     def silence(self) -> float:
         """How long the next silence may last."""
-        return self.full if self._silences < 2 else self.full / 5
-
-    @property
-    def spent(self) -> bool:
-        """Whether failing checks have cost so much that the rest is not worth the wait."""
-        return self._lost > 4 * self.full
+        return self.full if self.silences < 2 else self.full / 5
 
     def begin_check(self) -> None:
         """A check begins: its time starts now."""
-        self._check_began = time.monotonic()
-        self._check_ends = self._check_began + 3 * self.full
-
-    def check_failed(self) -> None:
-        """The check that began last has failed: what it cost is lost."""
-        self._lost += time.monotonic() - self._check_began
+        self._check_ends = time.monotonic() + 3 * self.full
 
     def deadline(self) -> float:
         """When (on the monotonic clock) a silence that begins now has lasted too long."""
@@ -71,7 +60,7 @@ class Patience:
 
     def silence_was_full(self) -> None:
         """A deadline has passed."""
-        self._silences += 1
+        self.silences += 1
 
 
 class Steps:

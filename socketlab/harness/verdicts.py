@@ -49,6 +49,11 @@ def final_line(count: int) -> str:
     return json.dumps({"end": count}) + "\n"
 
 
+def read_verdict(line: str) -> Verdict:
+    """The verdict on one line. BrokenStreamError if it is none."""
+    return _verdict(_record(line).get("verdict"))
+
+
 def read_verdicts(lines: Iterable[str]) -> list[Verdict]:
     """The verdicts of a whole stream. BrokenStreamError if any part of it is missing or odd."""
     records = [_record(line) for line in lines]
