@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cached_property
 from html import escape
 from importlib import import_module
 from typing import Any
-
-from matplotlib.figure import Figure
 
 from socketlab.conversation import Span, conversation
 from socketlab.figures.loop import SUBTITLE, TITLE, draw_loop, names_of
@@ -29,13 +26,7 @@ class LoopTurns(Picture):
 
     def __init__(self, turns: Sequence[Turn], title: str | None, subtitle: str | None) -> None:
         self.turns = tuple(turns)
-        self.words = describe_turns(self.turns)
-        self._heading = title, subtitle
-
-    @cached_property
-    def figure(self) -> Figure:  # type: ignore[override]
-        """The picture as a matplotlib figure, drawn when it is first asked for."""
-        return draw_loop(self.turns, *self._heading).figure
+        super().__init__(draw_loop(self.turns, title, subtitle).figure, describe_turns(self.turns))
 
     @property
     def wakeups(self) -> int:
@@ -70,12 +61,8 @@ class Stepper(Picture):
     """A slider with the picture of one turn under it. Its repr is the table of all turns."""
 
     def __init__(self, turns: LoopTurns) -> None:
-        self.turns, self.words = turns, turns.words
-
-    @property
-    def figure(self) -> Figure:  # type: ignore[override]
-        """What is shown where there is no slider."""
-        return self.turns.figure
+        super().__init__(turns.figure, turns.words)  # the figure where there is no slider
+        self.turns = turns
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         try:

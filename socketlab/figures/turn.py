@@ -49,7 +49,8 @@ def _sentence(turn: Turn) -> str:
     if turn.error:
         return f"select() raised {turn.error}."
     slept = f"waited {duration(turn.waited)}" if turn.waited >= INSTANT else "did not wait"
-    found = f"select() {slept}, and found {len(turn.ready)} of {len(turn.asked)} sockets ready"
+    sockets = f"{len(turn.asked)} socket{'s' * (len(turn.asked) != 1)}"
+    found = f"select() {slept}, and found {len(turn.ready)} of {sockets} ready"
     return f"{found}, {turn.times:,} times in a row." if turn.times > 1 else f"{found}."
 
 
