@@ -38,7 +38,8 @@ def explain(error, host, port):
     if error.errno == errno.EADDRINUSE:
         return f"port {port} is in use: stop the program that has it, or choose another port"
     if error.errno == errno.EADDRNOTAVAIL:
-        return f"{host} is not an address of this computer: use 127.0.0.1, or 0.0.0.0 for all"
+        use = "127.0.0.1, or 0.0.0.0 for all (the arguments are host and port, in this order)"
+        return f"{host} is not an address of this computer: use {use}"
     return f"cannot listen on host {host}, port {port}: {error}"
 
 

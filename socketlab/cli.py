@@ -46,7 +46,8 @@ def _parser() -> argparse.ArgumentParser:
     lab.set_defaults(run=_check)
 
     figures = commands.add_parser("figures", help="draw the course's figures again")
-    figures.add_argument("folder", nargs="?", type=Path, default=Path("imgs"))
+    where = {"type": Path, "default": Path("imgs"), "help": "where to (default: %(default)s)"}
+    figures.add_argument("folder", nargs="?", **where)
     figures.set_defaults(run=_figures)
     return parser
 
@@ -61,11 +62,14 @@ def _check(options: argparse.Namespace) -> int:
 def _figures(options: argparse.Namespace) -> int:
     from socketlab.figures.diagrams import draw_all  # matplotlib: only when it is needed
 
-    print(*draw_all(options.folder), sep="\n")
+    try:
+        print(*draw_all(options.folder), sep="\n")
+    except OSError as error:
+        return _complain(f"cannot draw into {options.folder}: {error.strerror}", USAGE)
     return PASSED
 
 
-def _complain(error: Exception, code: int) -> int:
+def _complain(error: Exception | str, code: int) -> int:
     print(f"socketlab: {error}", file=sys.stderr)
     return code
 

@@ -139,6 +139,8 @@ def _checked(spans: Iterable[Span]) -> list[Span]:
         found = [spans]  # type: ignore[list-item]
     for thing in found:
         if not isinstance(thing, Span):
+            if isinstance(thing, Iterable) and not isinstance(thing, str | bytes):
+                raise TypeError("give recordings one by one, not in a list: (first, second)")
             raise TypeError(
                 f"{thing!r:.80} is not a recording: pass what record() returned, "
                 "or an iterable of its spans"

@@ -79,6 +79,8 @@ def check(lab: str | int | os.PathLike[str], program: str | os.PathLike[str] = "
     `lab` is a number, a name or the path of your file; `program` another file to check instead.
     Raises UnknownLabError, or ChecksError if the checks themselves break.
     """
+    if not isinstance(program, str | os.PathLike):
+        raise TypeError(f"program is the path of a file, such as 'mine.py', not {program!r}")
     found, own_file = find_lab(lab)
     path = Path(program) if program else own_file
     return Result(found.title, tuple(run_checks(path, [found.checks], found.reading)))

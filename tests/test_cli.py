@@ -128,6 +128,15 @@ def test_colours_only_where_they_are_welcome(result, monkeypatch, environment, s
     assert (f"\33[32m  {MARKS['pass']} it works\33[0m" in text) == coloured
 
 
+def test_a_folder_that_cannot_be_is_one_line(tmp_path, capsys):
+    file = tmp_path / "file"
+    file.touch()
+    assert cli.main(["figures", str(file)]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"socketlab: cannot draw into {file}: ")
+    assert said.count("\n") == 1
+
+
 def test_figures_are_drawn_into_the_folder(monkeypatch, tmp_path, capsys):
     module = SimpleNamespace(draw_all=lambda folder: [folder / "a.png", folder / "b.png"])
     monkeypatch.setitem(sys.modules, "socketlab.figures.diagrams", module)

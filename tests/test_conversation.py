@@ -295,6 +295,13 @@ def test_what_is_not_a_recording_is_refused(bad: Any) -> None:
         conversation(bad)
 
 
+def test_recordings_in_a_list_are_asked_for_one_by_one() -> None:
+    with record() as recording:
+        pass
+    with pytest.raises(TypeError, match="one by one, not in a list"):
+        conversation([recording, recording])  # type: ignore[list-item]
+
+
 def test_a_running_recording_is_refused() -> None:
     with record() as recording, pytest.raises(RuntimeError, match=r"call its stop\(\), first"):
         conversation(recording)

@@ -67,6 +67,11 @@ def test_a_file_that_is_not_there_is_a_failure():
     assert "nowhere.py does not exist" in repr(result)
 
 
+def test_a_program_that_is_no_path_is_named():
+    with pytest.raises(TypeError, match=r"path of a file, such as 'mine.py', not 5"):
+        check("01", program=5)
+
+
 def test_a_result_without_verdicts_has_not_passed():
     assert not Result("Lab", ()).passed
 
