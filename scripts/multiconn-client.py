@@ -123,15 +123,18 @@ def converse_all(talks, timeout):
     """Hold all talks at once; yields (talk, error) as each ends, error is None if it went well."""
     deadline = time.monotonic() + timeout
     with selectors.DefaultSelector() as selector:
-        for talk in talks:
-            if error := begin(selector, talk):
-                yield talk, error
-        while selector.get_map() and (left := deadline - time.monotonic()) > 0:
-            for key, events in selector.select(left):
-                yield from take_turn(selector, key.fileobj, key.data, events)
-        for key in list(selector.get_map().values()):
-            hang_up(selector, key.fileobj)
-            yield key.data, TimeoutError()
+        try:
+            for talk in talks:
+                if error := begin(selector, talk):
+                    yield talk, error
+            while selector.get_map() and (left := deadline - time.monotonic()) > 0:
+                for key, events in selector.select(left):
+                    yield from take_turn(selector, key.fileobj, key.data, events)
+            for key in selector.get_map().values():
+                yield key.data, TimeoutError()
+        finally:
+            for key in list(selector.get_map().values()):
+                hang_up(selector, key.fileobj)
 
 
 def parse_arguments():

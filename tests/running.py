@@ -10,7 +10,9 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -26,6 +28,19 @@ Address = tuple[str, int]
 def command(script: str, *arguments: object) -> list[str]:
     """How to run one of the scripts; a warning of the interpreter goes to its standard error."""
     return [sys.executable, "-W", "error", str(SCRIPTS / script), *map(str, arguments)]
+
+
+def loaded(script: str) -> ModuleType:
+    """The script as a module, to call what is in it; it is made anew each time."""
+    spec = spec_from_file_location(script.removesuffix(".py").replace("-", "_"), SCRIPTS / script)
+    assert spec
+    assert spec.loader
+    module = module_from_spec(spec)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(SCRIPTS)
+        patch.setitem(sys.modules, spec.name, module)  # where a dataclass looks itself up
+        spec.loader.exec_module(module)
+    return module
 
 
 def run(*words: str, data: bytes = b"", **options: object) -> subprocess.CompletedProcess[bytes]:
