@@ -84,13 +84,14 @@ def parse_arguments():
         "Send requests to a message server and print its replies.",
         "binary sends standard input as it is. Ctrl-C ends the client.",
         timeout="how many seconds the whole conversation may take",
+        nargs=None,
     )
     parser.add_argument("action", choices=ACTIONS, help="what kind of content each value is")
     parser.add_argument("value", nargs="*", help="one request for each")
     parser.add_argument(
         "--byteorder", choices=LETTERS, default="big", help="of numbers (default: %(default)s)"
     )
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
     try:
         stdin = sys.stdin and sys.stdin.buffer
         typed = arguments.action, arguments.value, arguments.byteorder

@@ -97,21 +97,29 @@ def give_up(selector, refused):
     return None
 
 
+def serve_or_pause(selector, listener, refused):
+    """Serve all who are ready; if there are no more sockets, accept nobody for a while."""
+    try:
+        serve_ready(selector, refused, give_up(selector, refused))
+    except OSError as error:  # accept() failed, and would fail again at once
+        serving.complain(f"new clients have to wait: {error}")
+        selector.unregister(listener)
+        serve_ready(selector, refused, PAUSE)  # somebody may leave, and then there is room
+        selector.register(listener, READ)
+
+
 def serve_selectors(listener):
     """Serve everybody who connects, for ever, in this thread."""
     listener.setblocking(False)
     refused = {}  # connections that will be closed, and when; the oldest first
     with selectors.DefaultSelector() as selector:
         selector.register(listener, READ)
-        while True:
-            timeout = give_up(selector, refused)
-            try:
-                serve_ready(selector, refused, timeout)
-            except OSError as error:  # accept() failed, and would fail again at once
-                serving.complain(f"new clients have to wait: {error}")
-                selector.unregister(listener)
-                serve_ready(selector, refused, PAUSE)  # somebody may leave, and there is room
-                selector.register(listener, READ)
+        try:
+            while True:
+                serve_or_pause(selector, listener, refused)
+        finally:
+            for key in list(selector.get_map().values()):
+                hang_up(selector, key.fileobj)
 
 
 if __name__ == "__main__":

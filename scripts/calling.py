@@ -35,18 +35,16 @@ def lines(messages):
     return [os.fsencode(message) + b"\n" for message in messages]
 
 
-def make_parser(description, epilog, timeout):
-    """A parser for host, port and --timeout; timeout says what is waited for so long."""
+def make_parser(description, epilog, timeout, nargs="?"):
+    """A parser for host, port and --timeout; timeout says what is waited for so long.
+
+    With nargs=None, host and port have to be typed: where other words must follow them.
+    """
     parser = argparse.ArgumentParser(description=description, epilog=epilog)
     add = parser.add_argument
-    add("host", nargs="?", default="127.0.0.1", help="the server's host (default: %(default)s)")
-    add(
-        "port",
-        nargs="?",
-        default=65432,
-        type=port_number,
-        help="the server's port (default: %(default)s)",
-    )
+    default = " (default: %(default)s)" if nargs else ""
+    add("host", nargs=nargs, default="127.0.0.1", help=f"the server's host{default}")
+    add("port", nargs=nargs, default=65432, type=port_number, help=f"the server's port{default}")
     add("--timeout", default=10, type=seconds, help=f"{timeout} (default: %(default)s)")
     return parser
 
