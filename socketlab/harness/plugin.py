@@ -25,7 +25,7 @@ from socketlab.harness.program import Program
 from socketlab.harness.scene import Failed, Patience
 from socketlab.harness.schedule import Check, Schedule
 from socketlab.harness.verdicts import Verdict, final_line, read_verdict, verdict_line
-from socketlab.harness.workers import Job, can_fork, hand_out, workers
+from socketlab.harness.workers import Job, can_fork, end_workers, hand_out, workers
 
 HOST = "127.0.0.1"
 SLOW = 0.5  # seconds: a program that takes longer to listen is started ahead of its checks
@@ -132,6 +132,7 @@ def _end_with_stdin() -> None:
     """End this process and every program it started as soon as whoever started it is gone."""
     while os.read(0, 1):
         pass
+    end_workers()
     Program.end_all()
     os._exit(3)
 
@@ -190,7 +191,7 @@ def _job(session: pytest.Session, job: Job) -> Job:
     bench.patience.begin_check()
     began = time.monotonic()
     item.ihook.pytest_runtest_protocol(item=item, nextitem=None)
-    silences = bench.patience.silences - job["silences"]
+    silences, bench.patience.silences = bench.patience.silences - job["silences"], job["silences"]
     result = {"verdict": verdict_line(item.stash[_VERDICT]), "silences": silences}
     return {"place": job["place"], "seconds": time.monotonic() - began, **result}
 

@@ -26,6 +26,9 @@ class Worker:
     lines: Any
 
 
+_running: list[Worker] = []
+
+
 def can_fork() -> bool:
     """Whether this system has processes of this kind."""
     return hasattr(os, "fork")
@@ -41,14 +44,25 @@ def workers(
     try:
         for _ in range(count):
             team.append(_fork(team, do, end))
+            _running.append(team[-1])
         yield team
     finally:
+        end_workers()
         for worker in team:
             worker.lines.close()
             worker.sock.close()
-        for worker in team:
-            with suppress(ChildProcessError):
-                os.waitpid(worker.pid, 0)
+
+
+def end_workers() -> None:
+    """End every worker, whatever it does, and wait until all of them are gone."""
+    team = list(_running)
+    for worker in team:
+        with suppress(OSError):
+            worker.sock.shutdown(socket.SHUT_RDWR)
+    for worker in team:
+        with suppress(ChildProcessError):  # another thread has waited for it
+            os.waitpid(worker.pid, 0)
+    _running.clear()
 
 
 def _fork(others: list[Worker], do: Do, end: Callable[[], None]) -> Worker:
