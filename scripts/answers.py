@@ -88,23 +88,25 @@ class Client:
         elif self.phase is Phase.OPEN:
             self.reader.feed(data)
 
-    def answer_some(self):
-        """Answer what it said, until it is owed enough; whether it is owed anything."""
-        try:
-            while len(self.owed) < MOST_OWED:
-                request = self.reader.next_message()
-                if request is None:
-                    break
-                self.owed += encode(answer(request))
-            if self.phase is Phase.ENDED and not self.owed:
-                self.reader.finish()
-        except ProtocolError as error:
-            self.refuse(str(error))
-        return bool(self.owed)
 
-    def refuse(self, reason):
-        """Owe it the reason; nothing behind these bytes is taken for a message."""
-        self.owed += encode(json_message({"error": reason}))
-        self.reader = Reader()
-        if self.phase is Phase.OPEN:
-            self.phase = Phase.REFUSED
+def answer_some(client):
+    """Answer what a client said, until it is owed enough; whether it is owed anything."""
+    try:
+        while len(client.owed) < MOST_OWED:
+            request = client.reader.next_message()
+            if request is None:
+                break
+            client.owed += encode(answer(request))
+        if client.phase is Phase.ENDED and not client.owed:
+            client.reader.finish()
+    except ProtocolError as error:
+        refuse(client, str(error))
+    return bool(client.owed)
+
+
+def refuse(client, reason):
+    """Owe a client the reason; nothing behind these bytes is taken for a message."""
+    client.owed += encode(json_message({"error": reason}))
+    client.reader = Reader()
+    if client.phase is Phase.OPEN:
+        client.phase = Phase.REFUSED

@@ -17,7 +17,7 @@ import time
 from contextlib import suppress
 
 import serving
-from answers import Client, Phase
+from answers import Client, Phase, answer_some
 
 CHUNK = 65536  # bytes: the most that is read at once
 PATIENCE = 5  # seconds that a client has to read why its bytes were refused
@@ -36,7 +36,7 @@ def serve_client(conn, client, events):
     with suppress(BlockingIOError):
         if events & READ:
             client.feed(conn.recv(CHUNK))
-        while client.answer_some():
+        while answer_some(client):
             del client.owed[: conn.send(client.owed)]
     if client.phase is Phase.REFUSED and not client.owed:
         conn.shutdown(socket.SHUT_WR)  # close() now would be a reset, and destroy the reply

@@ -86,6 +86,20 @@ def parse_header(data):
     return header
 
 
+def take_header(buffer):
+    """Take the header off the front of buffer; None as long as it is not all there."""
+    if len(buffer) < 2:
+        return None
+    (length,) = struct.unpack_from(">H", buffer)
+    if not 1 <= length <= MAX_HEADER:
+        raise ProtocolError(f"a header has from 1 to {MAX_HEADER} bytes, not {length}")
+    if len(buffer) < 2 + length:
+        return None
+    header = parse_header(bytes(buffer[2 : 2 + length]))  # a wrong one stays in the buffer
+    del buffer[: 2 + length]
+    return header
+
+
 @dataclass
 class Reader:
     """Bytes in, messages out, wherever the bytes were cut."""
@@ -100,7 +114,7 @@ class Reader:
     def next_message(self):
         """The next whole message; None until it is there; ProtocolError if it will never be."""
         if self.header is None:
-            self.header = self.next_header()
+            self.header = take_header(self.buffer)
         if self.header is None or len(self.buffer) < self.header["content-length"]:
             return None
         header, self.header = self.header, None
@@ -108,19 +122,6 @@ class Reader:
         del self.buffer[: header["content-length"]]
         kind, encoding = header["content-type"], header["content-encoding"]
         return Message(content, kind, encoding, header["byteorder"])
-
-    def next_header(self):
-        """The header of the next message, None until it is there; a wrong one stays."""
-        if len(self.buffer) < 2:
-            return None
-        (length,) = struct.unpack_from(">H", self.buffer)
-        if not 1 <= length <= MAX_HEADER:
-            raise ProtocolError(f"a header has from 1 to {MAX_HEADER} bytes, not {length}")
-        if len(self.buffer) < 2 + length:
-            return None
-        header = parse_header(bytes(self.buffer[2 : 2 + length]))
-        del self.buffer[: 2 + length]
-        return header
 
     def finish(self):
         """The stream has ended; ProtocolError if it did so inside a message."""
