@@ -16,7 +16,9 @@ from drawn_text import touching
 from scenarios import serve_selectors
 
 from socketlab import background, loop_turns, record
+from socketlab.conversation import Interest, Span
 from socketlab.figures.loop_turns import VIEW, LoopTurns
+from socketlab.loops import turns_of
 from socketlab.recorder import Recording
 
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
@@ -232,6 +234,21 @@ def test_end_of_stream_that_nobody_handles() -> None:
     assert [call.words for call in again.calls] == ["A.recv() = b''"]
     assert again.times == 49  # the last one closes
     assert [call.words for call in last.calls] == ["A.recv() = b''", "A.close()"]
+
+
+def test_what_was_ready_together_is_told_in_the_order_of_letters() -> None:
+    """A selector hands it over in an order of its own; the calls for one socket keep theirs."""
+    ready = (("B", READ), ("A", READ))
+    spans = [Span("", "server", "serve", "select", 0, 0, interest=Interest(1, (), ready))]
+    for place, (conn, call) in enumerate(
+        [("B", "recv"), ("C", "send"), ("B", "close"), ("A", "recv")], start=1
+    ):
+        spans.append(Span(conn, "server", "serve", call, place, place))
+    (turn,) = turns_of(spans)
+    assert turn.ready == {"A": READ, "B": READ}
+    assert [call.words for call in turn.calls] == [
+        "A.recv() = b''", "B.recv() = b''", "C.send(b'')", "B.close()",
+    ]  # fmt: skip
 
 
 def test_a_recording_that_ends_while_the_loop_waits() -> None:
