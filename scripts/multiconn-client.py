@@ -2,12 +2,10 @@
 
     python scripts/multiconn-client.py                             three, on 127.0.0.1, port 65432
     python scripts/multiconn-client.py 127.0.0.1 65432 hello -n 5  five, each sends this line
-    python scripts/multiconn-client.py --timeout 2                 none may last longer than that
 
-It says of each connection how its conversation ended, as it ends. The exit code is
-    0 if every connection got back exactly what it had sent,
-    1 if one of them did not: refused, broken off, silent, or something else came back,
-    2 if the command line is wrong, and 130 after Ctrl-C.
+It says of each connection how its conversation ended, as it ends. The exit code is 0 if every
+connection got back exactly what it had sent, 1 if one did not (refused, broken off, silent, other
+bytes came back), 2 if the command line is wrong, and 130 after Ctrl-C.
 """
 
 import errno
