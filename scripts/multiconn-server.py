@@ -56,39 +56,39 @@ def hang_up(selector, conn):
     conn.close()
 
 
-def serve_ready(selector, serve, timeout=None):
-    """Wait until somebody is ready, or for timeout seconds; accept, and serve all who are."""
+def serve_ready(selector, timeout=None):
+    """Wait until somebody is ready, or for timeout seconds, and serve all who are."""
     for key, _ in selector.select(timeout):
         if key.data is None:
             accept_all(selector, key.fileobj)
             continue
         try:
-            serve(selector, key.fileobj, key.data)
+            echo(selector, key.fileobj, key.data)
         except BlockingIOError:  # woken for nothing
             pass
         except OSError:  # a reset, most often: this client is gone, the others are not
             hang_up(selector, key.fileobj)
 
 
-def serve_or_pause(selector, listener, serve):
+def serve_or_pause(selector, listener):
     """Serve all who are ready; if there are no more sockets, accept nobody for a while."""
     try:
-        serve_ready(selector, serve)
+        serve_ready(selector)
     except OSError as error:  # accept() failed, and would fail again at once
         serving.complain(f"new clients have to wait: {error}")
         selector.unregister(listener)
-        serve_ready(selector, serve, PAUSE)  # somebody may leave, and then there is room
+        serve_ready(selector, PAUSE)  # somebody may leave, and then there is room
         selector.register(listener, selectors.EVENT_READ)
 
 
-def serve_selectors(listener, serve=echo):
+def serve_selectors(listener):
     """Serve everybody who connects, for ever, in this thread."""
     listener.setblocking(False)
     with selectors.DefaultSelector() as selector:
         selector.register(listener, selectors.EVENT_READ)
         try:
             while True:
-                serve_or_pause(selector, listener, serve)
+                serve_or_pause(selector, listener)
         finally:
             for key in list(selector.get_map().values()):
                 hang_up(selector, key.fileobj)

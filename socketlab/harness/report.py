@@ -12,15 +12,11 @@ WIDTH = 92
 MARKS = {"pass": "\N{CHECK MARK}", "fail": "\N{BALLOT X}", "skip": "\N{EN DASH}", "error": "!"}
 
 
-def report(
-    title: str, verdicts: Sequence[Verdict], explain_all: bool, how: str, likely: str = ""
-) -> str:
-    """The whole report. If only the first failure is explained, `how` says how to see all.
-    `likely` is what is most likely wrong, in words."""
+def report(title: str, verdicts: Sequence[Verdict], explain_all: bool, how: str) -> str:
+    """The whole report. If only the first failure is explained, `how` says how to see all."""
     failures = [v for v in verdicts if v.outcome in ("fail", "error")]
     shown = failures if explain_all else failures[:1]
-    lines = [_count(title, verdicts), "\n".join(_lines(verdicts)), likely]
-    lines = [*filter(None, lines), *map(explanation, shown)]
+    lines = [_count(title, verdicts), "\n".join(_lines(verdicts)), *map(explanation, shown)]
     if rest := len(failures) - len(shown):
         lines.append(f"{rest} more {_plural(rest, 'failure')}: {how} explains every failure.")
     return "\n\n".join(lines)
@@ -56,27 +52,17 @@ def explanation(verdict: Verdict) -> str:
     seen = {"sent": verdict.sent, "got": verdict.got, "wanted": verdict.wanted}
     paragraphs = [
         "\n".join(verdict.steps),
-        wrapped(verdict.happened),
+        _wrapped(verdict.happened),
         "\n".join(f"{name:<6}  {text}" for name, text in seen.items() if text),
-        wrapped(verdict.program),
-        "" if is_explained(verdict.program) else wrapped(verdict.means),
+        _wrapped(verdict.program),
+        "" if is_explained(verdict.program) else _wrapped(verdict.means),
         f"Read {verdict.read}." if verdict.read else "",
-        f"The data were random. --seed {verdict.seed} sends the same again."
-        if verdict.seed
-        else "",
     ]
     body = "\n\n".join(filter(None, paragraphs))
     return f"{MARKS[verdict.outcome]} {verdict.title}\n\n{textwrap.indent(body, '  ')}"
 
 
-def likely(name: str, cause: str, read: str) -> str:
-    """A diagnosis in words."""
-    paragraphs = [wrapped(cause), f"Read {read}." if read else ""]
-    body = textwrap.indent("\n\n".join(filter(None, paragraphs)), "  ")
-    return f"{wrapped(f'Most likely, your program {name}.')}\n\n{body}"
-
-
-def wrapped(text: str) -> str:
+def _wrapped(text: str) -> str:
     """Sentences wrapped, indented lines (code) as they are."""
     lines = text.splitlines()
     return "\n".join(t if t.startswith(" ") else textwrap.fill(t, WIDTH) for t in lines)

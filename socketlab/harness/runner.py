@@ -6,17 +6,14 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import closing, suppress
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
 
 from socketlab.harness.program import own_session
-from socketlab.harness.verdicts import BrokenStreamError, Verdict, read_verdict, read_verdicts
+from socketlab.harness.verdicts import BrokenStreamError, Verdict, read_verdicts
 
-LOOK = 0.05  # seconds between two looks at the verdicts
 LONGEST_RUN = 180.0  # seconds; the checks have deadlines of their own, and those are shorter
 
 
@@ -40,49 +37,20 @@ def run_checks(
     of random payloads, `jobs` how many checks are tried side by side. Raises ChecksError if the
     verdicts do not come to their end.
     """
-    options = {"patience": patience, "seed": seed, "first_failure": first_failure, "jobs": jobs}
-    return list(stream_checks(program, files, reading, **options))
-
-
-def stream_checks(
-    program: Path,
-    files: Sequence[Path],
-    reading: Path | None = None,
-    *,
-    patience: float = 5.0,
-    seed: int = 1,
-    first_failure: bool = False,
-    jobs: int = 4,
-) -> Iterator[Verdict]:
-    """The same verdicts one after another, each as soon as it is known. To stop the checks, close
-    this iterator."""
     options = [f"--program={program.absolute()}", f"--patience={patience}", f"--seed={seed}"]
     options += [f"--reading={reading}"] if reading else []
     options += ["--exitfirst"] if first_failure else []
     options += [f"--jobs={jobs}"]
     with tempfile.TemporaryDirectory(prefix="socketlab-") as folder:
-        yield from _run_in(Path(folder), [*options, *map(str, files)])
+        return _run_in(Path(folder), [*options, *map(str, files)])
 
 
-def _run_in(folder: Path, words: list[str]) -> Iterator[Verdict]:
+def _run_in(folder: Path, words: list[str]) -> list[Verdict]:
     """Run pytest with these words; `folder` takes its settings, output and verdicts."""
     (folder / "pytest.ini").write_text("[pytest]\n")  # the project's own is not for checks
-    (folder / "verdicts").touch()
-    count = 0
     with open(folder / "output", "wb") as output:
-        command = [*_pytest(folder), f"--verdicts={folder / 'verdicts'}", *words]
-        with closing(_run(command, output.fileno())) as running:
-            for _ in running:
-                fresh = _lines(folder)[count:]
-                count += len(fresh)
-                yield from (read_verdict(line) for line in fresh)
-    yield from _verdicts(folder)[count:]
-
-
-def _lines(folder: Path) -> list[str]:
-    """The verdicts that have been written so far, the final record not among them."""
-    lines = (folder / "verdicts").read_text(encoding="utf-8").splitlines(keepends=True)
-    return [line for line in lines if line.endswith("\n") and not line.startswith('{"end"')]
+        _run([*_pytest(folder), f"--verdicts={folder / 'verdicts'}", *words], output.fileno())
+    return _verdicts(folder)
 
 
 def _pytest(folder: Path) -> list[str]:
@@ -92,11 +60,8 @@ def _pytest(folder: Path) -> list[str]:
     return [*python, *settings, *plain, "-p", "socketlab.harness", "--lifeline"]
 
 
-def _run(command: list[str], output: int) -> Iterator[None]:
-    """Run a command to its end, with a moment now and then to look at what it has done.
-
-    Whatever stops the wait stops the command and its children.
-    """
+def _run(command: list[str], output: int) -> None:
+    """Run a command to its end. Whatever stops the wait stops the command and its children."""
     kit = str(Path(__file__).parents[2])
     env = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     env["PYTHONPATH"] = os.pathsep.join(filter(None, [kit, env.get("PYTHONPATH", "")]))
@@ -104,12 +69,10 @@ def _run(command: list[str], output: int) -> Iterator[None]:
     process = subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=output, stderr=output, env=env, **own_session()
     )
-    ends = time.monotonic() + LONGEST_RUN  # after that the missing final record tells
     try:
-        while process.poll() is None and time.monotonic() < ends:
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(LOOK)
-            yield
+        process.wait(LONGEST_RUN)
+    except subprocess.TimeoutExpired:
+        pass  # the missing final record tells
     finally:
         _end(process)
 

@@ -2,7 +2,6 @@
 
 Caught by: test_one_megabyte
 Says: bytes
-Diagnosed as: stops a long conversation
 """
 
 import os

@@ -2,7 +2,6 @@
 
 Caught by: test_half_close
 Says: The connection stays open
-Diagnosed as: does not close the connection
 """
 
 import os

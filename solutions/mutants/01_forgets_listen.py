@@ -2,7 +2,6 @@
 
 Caught by: test_listens
 Says: call listen() first
-Diagnosed as: binds, but does not listen
 """
 
 import os

@@ -2,7 +2,6 @@
 
 Caught by: test_nothing_unasked
 Says: Bytes came, although
-Diagnosed as: speaks first
 """
 
 import os

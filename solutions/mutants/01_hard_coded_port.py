@@ -2,7 +2,6 @@
 
 Caught by: test_listens
 Says: but on another port
-Diagnosed as: asks for a port of its own choice
 """
 
 import os

@@ -2,7 +2,6 @@
 
 Caught by: test_only_there
 Says: 0.0.0.0
-Diagnosed as: listens on every address of the machine
 """
 
 import os

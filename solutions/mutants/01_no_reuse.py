@@ -2,7 +2,6 @@
 
 Caught by: test_restart
 Says: SO_REUSEADDR
-Diagnosed as: binds a port that still remembers its last connection
 """
 
 import socket

@@ -2,7 +2,6 @@
 
 Caught by: test_one_message
 Says: Nothing came back
-Diagnosed as: waits for the end of a line
 """
 
 import os

@@ -2,7 +2,6 @@
 
 Caught by: test_one_message
 Says: A listening socket only accepts
-Diagnosed as: asks the listener for the client's bytes
 """
 
 import os

@@ -2,7 +2,6 @@
 
 Caught by: test_next_client
 Says: ended by itself, with exit code 0
-Diagnosed as: serves one client, then stops
 """
 
 import os

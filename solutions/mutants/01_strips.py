@@ -2,7 +2,6 @@
 
 Caught by: test_white_space
 Says: got     b'a line'
-Diagnosed as: tidies what it received
 """
 
 import os
