@@ -232,7 +232,7 @@ def test_idle(server):
     for talker in ("nobody is connected", "a silent client is connected"):
         server.settle()
         before = server.cpu_seconds()
-        burn(0.3)
+        burn(0.15)
         server.steps.add(f"{talker}: the CPU time of the program is watched")
         if server.cpu_seconds() - before > IDLE:
             server.look_inside(before, 0)
