@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import json
 import os
@@ -17,6 +18,7 @@ from contextlib import ExitStack, closing
 
 import psutil
 import pytest
+from habits import Notebook
 from running import (
     DEADLINE,
     RESET,
@@ -577,6 +579,38 @@ def test_help(script: str) -> None:
     done = run(*command(script, "--help"))
     assert (done.returncode, done.stderr) == (0, b"")
     assert done.stdout.count(b"(default: ") == 2
+
+
+def definitions(sources: list[str]) -> dict[str, str]:
+    """The syntax of each name that sources define, without docstrings."""
+    found = {}
+    for source in sources:
+        for node in ast.parse(source).body:
+            targets = [name for part in getattr(node, "targets", []) for name in ast.walk(part)]
+            for part in ast.walk(node):
+                if isinstance(part, ast.ClassDef | ast.FunctionDef) and ast.get_docstring(part):
+                    del part.body[0]
+            names = [each.id for each in targets if isinstance(each, ast.Name)]
+            for name in [*names, getattr(node, "name", "")]:
+                found[name] = ast.dump(node)
+    return found
+
+
+SHOWN = """
+    FIELDS MAX_CONTENT MAX_HEADER Message ProtocolError Reader encode decode parse_json once_each
+    no_number parse_header take_header text_message json_message numbers_message text_of json_of
+    numbers_of WORDS search answer Client Phase answer_some refuse interest serve_client hang_up
+"""
+
+
+def test_the_notebook_shows_what_the_programs_do() -> None:
+    cells = Notebook.read(SCRIPTS.parent / "notebooks" / "11_an_application_protocol.ipynb").code
+    shown = definitions([cell.source for cell in cells])
+    files = ["messages", "contents", "answers", "app-server"]
+    real = definitions([(SCRIPTS / f"{name}.py").read_text("utf-8") for name in files])
+    both = {name for name in shown.keys() & real.keys() if name}
+    assert not set(SHOWN.split()) - both
+    assert [name for name in sorted(both) if shown[name] != real[name]] == []
 
 
 PROGRAMS = ["app-server", "app-client", "messages", "contents", "answers", "asking"]
