@@ -10,6 +10,8 @@ from socketlab.recorder import record
 
 _HOMES = {
     "check": "learner",
+    "hint": "learner",
+    "progress": "learner",
     "draw_ladder": "figures",
     "draw_lanes": "figures",
     "draw_packets": "figures.packets",

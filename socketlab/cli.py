@@ -10,9 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
 
+from socketlab.harness.guide import GuideError
 from socketlab.harness.report import MARKS
 from socketlab.harness.runner import ChecksError
-from socketlab.learner import UnknownLabError, check
+from socketlab.learner import UnknownLabError, check, find_lab, hint, progress
+from socketlab.watch import is_terminal, watch
 
 PASSED, FAILED, USAGE, BROKEN, INTERRUPTED = 0, 1, 2, 3, 130
 COLOURS = {MARKS["pass"]: "\33[32m", MARKS["fail"]: "\33[31m"}
@@ -27,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(options.run(options))
     except UnknownLabError as error:
         return _complain(error, USAGE)
-    except ChecksError as error:
+    except (ChecksError, GuideError) as error:
         return _complain(error, BROKEN)
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -45,6 +47,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     lab.set_defaults(run=_check)
 
+    lab.add_argument("--watch", action="store_true", help="check it on every save, with keys")
+    lab.add_argument("--seed", type=int, default=1, help="of random data (default: %(default)s)")
+
+    hints = commands.add_parser("hint", help="what your attempts at a lab have unlocked")
+    hints.add_argument("lab", help="its number or name")
+    hints.set_defaults(run=lambda options: _say(hint(options.lab)))
+
+    table = commands.add_parser("list", help="which labs are done, and what is next")
+    table.set_defaults(run=lambda options: _say(progress()))
+
     figures = commands.add_parser("figures", help="draw the course's figures again")
     where = {"type": Path, "default": Path("imgs"), "help": "where to (default: %(default)s)"}
     figures.add_argument("folder", nargs="?", **where)
@@ -53,10 +65,30 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _check(options: argparse.Namespace) -> int:
-    result = check(options.lab, options.program)
+    if options.watch:
+        return _watch(options)
+    result = check(options.lab, options.program, seed=options.seed)
     shown = replace(result, explain_all=options.all, how_to_see_all="--all")
     print(_dressed(repr(shown), sys.stdout))
     return PASSED if result.passed else FAILED
+
+
+def _watch(options: argparse.Namespace) -> int:
+    if not is_terminal():
+        return _complain("--watch needs a terminal, with keys to press and a screen", USAGE)
+    lab, own_file = find_lab(options.lab)
+    path = Path(options.program) if options.program else own_file
+    passed = watch(lab, path.absolute(), options.seed, _show)
+    return PASSED if passed else FAILED
+
+
+def _show(text: str) -> None:
+    print(_dressed(text, sys.stdout), end="", flush=True)
+
+
+def _say(words: str) -> int:
+    print(_dressed(words, sys.stdout))
+    return PASSED
 
 
 def _figures(options: argparse.Namespace) -> int:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from socketlab.harness.report import report
+from socketlab.harness.guide import Diagnosis, first_failure, read_guide, signature
+from socketlab.harness.reading import reading_table
+from socketlab.harness.report import likely, report, wrapped
 from socketlab.harness.runner import run_checks
 from socketlab.harness.verdicts import Verdict
+from socketlab.progress import LabProgress, Progress
 
 
 class UnknownLabError(LookupError):
@@ -49,15 +54,30 @@ class Lab:
         number, _, words = self.name.partition("_")
         return f"Lab {number}, {words.replace('_', ' ')}"
 
+    @property
+    def guide(self) -> Path:
+        """What failures most likely mean, and the hints."""
+        return self.root / "labs" / "checks" / f"{self.name}.toml"
+
+    @property
+    def progress(self) -> Progress:
+        """What has been done, in all labs."""
+        return Progress(self.root / "labs" / ".progress.json")
+
 
 @dataclass(frozen=True)
 class Result:
-    """What the checks of a lab found. Its repr is the report, with the first failure explained."""
+    """What the checks of a lab found. Its repr is the report, with the first failure explained.
+
+    `diagnosis` is the mistake that is most likely behind it, if that can be told.
+    """
 
     title: str
     verdicts: tuple[Verdict, ...]
     explain_all: bool = False
     how_to_see_all: str = ".all()"
+    diagnosis: Diagnosis | None = None
+    read: str = ""
 
     @property
     def passed(self) -> bool:
@@ -70,20 +90,122 @@ class Result:
         return replace(self, explain_all=True)
 
     def __repr__(self) -> str:
-        return report(self.title, self.verdicts, self.explain_all, self.how_to_see_all)
+        row = self.diagnosis
+        words = likely(row.name, row.cause, self.read) if row else ""
+        return report(self.title, self.verdicts, self.explain_all, self.how_to_see_all, words)
 
 
-def check(lab: str | int | os.PathLike[str], program: str | os.PathLike[str] = "") -> Result:
+def check(
+    lab: str | int | os.PathLike[str], program: str | os.PathLike[str] = "", *, seed: int = 1
+) -> Result:
     """Run the public checks of a lab: `check("01")`. Nothing it starts is left running.
 
-    `lab` is a number, a name or the path of your file; `program` another file to check instead.
+    `lab` is a number, a name or the path of your file; `program` another file to check instead,
+    `seed` that of random data.
     Raises UnknownLabError, or ChecksError if the checks themselves break.
     """
     if not isinstance(program, str | os.PathLike):
         raise TypeError(f"program is the path of a file, such as 'mine.py', not {program!r}")
     found, own_file = find_lab(lab)
     path = Path(program) if program else own_file
-    return Result(found.title, tuple(run_checks(path, [found.checks], found.reading)))
+    verdicts = run_checks(path, [found.checks], found.reading, seed=_whole(seed))
+    return conclude(found, path, verdicts)
+
+
+def _whole(seed: int) -> int:
+    if not isinstance(seed, int) or isinstance(seed, bool):
+        raise TypeError(f"seed is a whole number, such as 1, not {seed!r}")
+    return seed
+
+
+def conclude(lab: Lab, path: Path, verdicts: Sequence[Verdict]) -> Result:
+    """The result that verdicts on a file come to. That of the learner's own file is kept."""
+    diagnosis = read_guide(lab.guide).diagnose(verdicts)
+    read = ""
+    if diagnosis and (first := first_failure(verdicts)):
+        read = reading_table(lab.reading).get(diagnosis.read, first.read)
+    if path.absolute() == lab.program:
+        _keep(lab, verdicts, diagnosis)
+    return Result(lab.title, tuple(verdicts), diagnosis=diagnosis, read=read)
+
+
+def _keep(lab: Lab, verdicts: Sequence[Verdict], diagnosis: Diagnosis | None) -> None:
+    now = lab.progress.of(lab.name)
+    first = first_failure(verdicts)
+    now.passed = sum(each.outcome == "pass" for each in verdicts)
+    now.checks = len(verdicts)
+    now.done = now.done or Result("", tuple(verdicts)).passed
+    now.failing = first.name if first else ""
+    now.diagnosis = diagnosis.name if diagnosis else ""
+    now.signature = signature(verdicts, diagnosis)
+    if first and lab.program.is_file():
+        now.failed(hashlib.sha256(lab.program.read_bytes()).hexdigest()[:16])
+    lab.progress.write(lab.name, now)
+
+
+class Words(str):
+    """Text whose repr is the text, so that a notebook shows it as it is."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def hint(lab: str | int | os.PathLike[str]) -> Words:
+    """The hints that your attempts at a lab have unlocked: `hint("01")`.
+
+    One more is unlocked whenever a changed file fails in the same way again.
+    """
+    found, _ = find_lab(lab)
+    now = found.progress.of(found.name)
+    if not now.checks:
+        return Words(f"Check your program first: there are no hints before {_how(found)}.")
+    if not now.failing:
+        return Words(f"{found.title}: every check passes. There is nothing to hint at.")
+    steps = read_guide(found.guide).hints_for(now.failing, now.diagnosis)
+    return Words(_hints(found, now, steps))
+
+
+def _hints(lab: Lab, now: LabProgress, steps: Sequence[str]) -> str:
+    if not steps:
+        return f"There is no hint for this. Read what {_how(lab)} says, and the section it names."
+    open_ = min(max(now.attempts, 1), len(steps))
+    lines = [f"{number}. {step}" for number, step in enumerate(steps[:open_], 1)]
+    left = len(steps) - open_
+    more = "Change your program and check it again: then there is one more hint."
+    count = f"{lab.title}: hint {open_} of {len(steps)}"
+    return "\n".join([count, "", *map(wrapped, lines), *(["", more] if left else [])])
+
+
+def _how(lab: Lab) -> str:
+    return f'check("{lab.name[:2]}")'
+
+
+def progress() -> Words:
+    """Which labs are done, and what is next."""
+    root = _project(Path.cwd())
+    known = Progress(root / "labs" / ".progress.json").read()
+    labs = [Lab(root, name) for name in _labs(root)]
+    rows = [f"{_state(known.get(lab.name)):<10}  {lab.title}" for lab in labs]
+    left = [lab for lab in labs if lab.name not in known or not known[lab.name].done]
+    after = f"Next: {left[0].title}, labs/{left[0].program.name}" if left else "All labs are done."
+    return Words("\n".join([*rows, "", after]))
+
+
+def next_lab(lab: Lab) -> Lab | None:
+    """The lab to go on with: the first that is not done, after this one if possible."""
+    known = lab.progress.read()
+    names = [name for name in _labs(lab.root) if name != lab.name]
+    left = [name for name in names if name not in known or not known[name].done]
+    later = [name for name in left if name > lab.name]
+    return Lab(lab.root, (later or left)[0]) if left else None
+
+
+def _state(lab: LabProgress | None) -> str:
+    if lab is None or not lab.checks:
+        return "-"
+    return "done" if lab.done else f"{lab.passed} of {lab.checks}"
 
 
 def find_lab(lab: str | int | os.PathLike[str], start: Path | None = None) -> tuple[Lab, Path]:

@@ -58,9 +58,8 @@ def send_at_once(sock: socket.socket, data: bytes, limit: float = LIMIT) -> None
 
 def send_apart(sock: socket.socket, pieces: Iterable[bytes], limit: float = LIMIT) -> None:
     """Send each piece when the one before has been read. TimeoutError after `limit`."""
-    for number, piece in enumerate(pieces):
-        if number:
-            wait_read(sock, limit)
+    for piece in pieces:
+        wait_read(sock, limit)  # what was sent earlier counts, too
         send_at_once(sock, piece, limit)
 
 

@@ -37,8 +37,8 @@ def result(monkeypatch):
     """What check() will return, or raise if it is an exception."""
     box = SimpleNamespace(value=Result("Lab 01", (GOOD, BAD)), asked=None)
 
-    def fake(*asked):
-        box.asked = asked
+    def fake(*asked, **more):
+        box.asked, box.more = asked, more
         if isinstance(box.value, BaseException):
             raise box.value
         return box.value
@@ -88,7 +88,9 @@ def test_exit_codes(result, value, code):
 
 def test_words_become_arguments(result, capsys):
     cli.main(["check", "02", "--program", "mine.py"])
-    assert result.asked == ("02", "mine.py")
+    assert (result.asked, result.more) == (("02", "mine.py"), {"seed": 1})
+    cli.main(["check", "02", "--seed", "7", "--program", "mine.py"])
+    assert result.more == {"seed": 7}
     result.value = Result("Lab", (GOOD, BAD, BAD))
     cli.main(["check", "2"])
     assert "1 more failure: --all explains" in capsys.readouterr().out

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from socketlab.harness.guide import first_failure, read_guide
 from socketlab.harness.report import explanation
 from socketlab.harness.runner import run_checks
 from socketlab.harness.verdicts import Verdict
@@ -33,12 +34,14 @@ def lab_of(path: Path) -> Lab:
 
 
 def run(path: Path) -> list[Verdict]:
-    """Every verdict on a right program; on a mutant those up to the first failure."""
+    """Every verdict on a right program; on a mutant those up to the first failure, unless the
+    diagnosis looks further."""
     lab = lab_of(path)
-    mutant = path in MUTANTS
     files = [lab.checks, lab.hidden_checks]
-    patience = 2.0 if mutant else 5.0
-    return run_checks(path, files, lab.reading, patience=patience, first_failure=mutant)
+    if path not in MUTANTS:
+        return run_checks(path, files, lab.reading, patience=5.0, jobs=2)
+    short = not read_guide(lab.guide).needs_all
+    return run_checks(path, files, lab.reading, patience=2.0, first_failure=short, jobs=1)
 
 
 @pytest.fixture(scope="module")
@@ -69,9 +72,18 @@ def test_right_programs_pass_every_check(runs, path):
 @named(MUTANTS)
 def test_each_mutant_is_caught_by_the_check_it_names(runs, path):
     told = dict(re.findall(r"^(Mistake|Caught by|Says): (.+)$", path.read_text(), re.MULTILINE))
-    caught = runs[path].result()[-1]
+    caught = first_failure(runs[path].result())
+    assert caught, "no check fails"
     assert (caught.outcome, caught.name) == ("fail", told["Caught by"]), explanation(caught)
     assert told["Says"] in explanation(caught)
+
+
+@named(MUTANTS)
+def test_each_mutant_is_diagnosed_as_it_says(runs, path):
+    [told] = re.findall(r"^Diagnosed as: (.+)$", path.read_text(), re.MULTILINE)
+    verdicts = runs[path].result()
+    diagnosis = read_guide(lab_of(path).guide).diagnose(verdicts)
+    assert (diagnosis.name if diagnosis else "nothing") == told, first_failure(verdicts)
 
 
 @pytest.mark.parametrize("number", NUMBERS)
@@ -91,6 +103,24 @@ class TestFiles:
         assert [file for file in files if not file.is_file()] == []
         assert sum(path.name[:2] == lab.name[:2] for path in bank("correct")) >= 2
         assert sum(path.name[:2] == lab.name[:2] for path in MUTANTS) >= 8
+
+    def test_the_guide_speaks_of_checks_that_are_there(self, lab):
+        guide = read_guide(lab.guide)
+        source = lab.checks.read_text() + lab.hidden_checks.read_text()
+        checks = set(re.findall(r"^def (test_\w+)", source, re.MULTILINE))
+        public = set(re.findall(r"^def (test_\w+)", lab.checks.read_text(), re.MULTILINE))
+        named = {name for row in guide.diagnoses for name in (*row.check, *row.fails, *row.passes)}
+        assert named - checks == set()
+        assert set(guide.hints) - public - {row.name for row in guide.diagnoses} == set()
+        assert public - set(guide.hints) == set()
+
+    def test_hints_come_in_steps_and_only_the_last_may_be_code(self, lab):
+        steps = read_guide(lab.guide).hints.values()
+        assert [step for step in steps if len(step) < 2] == []
+        code = (ROOT / "solutions" / lab.program.name).read_text().splitlines()
+        typed = {line.strip() for line in code if len(line.strip()) > 12}
+        early = [text for step in steps for text in step[:-1] if any(t in text for t in typed)]
+        assert early == []
 
     def test_starter_and_solution_have_one_outline(self, lab):
         starter = lab.program.read_text()
@@ -124,6 +154,7 @@ def test_what_a_failure_tells_to_read_is_there():
     table = tomllib.loads((ROOT / "labs/checks/reading.toml").read_text("utf-8"))
     files = [*ROOT.glob("labs/checks/*.py"), *ROOT.glob("solutions/checks/*.py")]
     used = {key for file in files for key in re.findall(r'read="(\w+)"', file.read_text())}
+    used |= {row.read for lab in LABS for row in read_guide(lab.guide).diagnoses if row.read}
     assert used == set(table)
     missing = [r for r in table.values() if r["section"] not in headings(r["notebook"])]
     assert missing == []

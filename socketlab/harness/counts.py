@@ -60,16 +60,18 @@ def threads(family: Iterable[psutil.Process]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """What a program used while it was watched for so many seconds."""
+    """What a program used while it was watched: `seconds` went by, in which the watcher used
+    `burnt` seconds of CPU time. On a loaded machine a busy program gets about as much."""
 
     seconds: float
+    burnt: float
     cpu: float
     wake_ups: int
 
     @property
     def busy(self) -> bool:
         """Whether it was in a loop that never waits."""
-        return self.cpu > 0.2 * self.seconds
+        return self.cpu > 0.3 * self.burnt
 
     @property
     def polling(self) -> bool:

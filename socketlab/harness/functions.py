@@ -71,14 +71,22 @@ class Functions:
     def __init__(self, path: Path, patience: Patience) -> None:
         self._numbers = itertools.count(1)
         self._answer = bytearray()
+        self._peers: list[Talker] = []
         with socket.create_server((HOST, 0)) as listener:
             address = listener.getsockname()
             self.program = Program(path, *address, patience=patience, runner=SHIM)
-            self._control = self._accept(listener)
-        if self._control:
+            try:
+                self._control = self._accept(listener)
+            except Failed:
+                self.program.stop()
+                raise
+        try:
             self._names = self._ask("import it", do="names")["value"]
+        except Failed:
+            self.close()
+            raise
 
-    def _accept(self, listener: socket.socket) -> socket.socket | None:
+    def _accept(self, listener: socket.socket) -> socket.socket:
         end = time.monotonic() + self.program.patience.start
         while self.program.exit_code is None and time.monotonic() < end:
             if select.select([listener], [], [], 0.02)[0]:
@@ -92,7 +100,9 @@ class Functions:
 
     def close(self) -> None:
         """End the process."""
-        self._control and self._control.close()
+        for peer in self._peers:
+            peer.sock.close()
+        self._control.close()
         self.program.stop()
 
     # What a check does
@@ -117,7 +127,8 @@ class Functions:
             words = {"host": host, "port": port, "cap": cap, "small": small, "timeout": timeout}
             self._ask("connect", do="connect", id=number, **words)
             conn = listener.accept()[0]
-        return Held(number, name), Talker(self.program, f"the peer of {name}", conn)
+        self._peers.append(Talker(self.program, f"the peer of {name}", conn))
+        return Held(number, name), self._peers[-1]
 
     def call(self, name: str, *args: object, **named: object) -> Any:
         """What a function returns, types exact; a `Raised` if it raises. Failed if it does not
@@ -156,7 +167,6 @@ class Functions:
     # How it does it
 
     def _send(self, request: dict[str, Any]) -> None:
-        assert self._control
         self._answer.clear()
         with suppress(OSError):  # it has ended: the answer will not come
             self._control.settimeout(self.program.patience.silence)
@@ -164,7 +174,6 @@ class Functions:
 
     def _receive(self, what: str) -> dict[str, Any]:
         """The answer to the last request."""
-        assert self._control
         end, patience = self.program.patience.deadline(), self.program.patience
         busy = self.program.cpu_seconds()
         while not self._answer.endswith(b"\n"):

@@ -11,7 +11,6 @@ import random
 import signal
 import threading
 import time
-import tomllib
 from collections.abc import Callable, Generator, Iterator
 from functools import partial
 from pathlib import Path
@@ -22,6 +21,7 @@ import pytest
 from socketlab.harness.client import Client
 from socketlab.harness.functions import Functions
 from socketlab.harness.program import Program
+from socketlab.harness.reading import reading_table
 from socketlab.harness.scene import Failed, Patience
 from socketlab.harness.schedule import Check, Schedule
 from socketlab.harness.verdicts import Verdict, final_line, read_verdict, verdict_line
@@ -53,7 +53,7 @@ class Bench:
         option = config.getoption
         self.path = Path(option("--program")).absolute()
         self.patience = Patience(option("--patience"))
-        self.reading = _reading(option("--reading"))
+        self.reading = reading_table(option("--reading"))
         self.seed = option("--seed")
         self.stream = open(option("--verdicts"), "w", encoding="utf-8", buffering=1)  # noqa: SIM115
         self.count, self.complete = 0, False
@@ -94,14 +94,6 @@ class Bench:
 
 _BENCH = pytest.StashKey[Bench]()
 _VERDICT = pytest.StashKey[Verdict]()
-
-
-def _reading(path: str) -> dict[str, str]:
-    """The reading table: what to show for each key."""
-    if not path:
-        return {}
-    table = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    return {key: f'notebook {row["notebook"]}, "{row["section"]}"' for key, row in table.items()}
 
 
 # pytest's hooks

@@ -124,9 +124,8 @@ class Program:
         self.settle()
         cpu, wakes = self.cpu_seconds(), self.wake_ups()
         lasted = counts.burn(seconds)
-        return counts.Watched(
-            lasted, max(0.0, self.cpu_seconds() - cpu), max(0, self.wake_ups() - wakes)
-        )
+        used, woken = self.cpu_seconds() - cpu, self.wake_ups() - wakes
+        return counts.Watched(lasted, seconds, max(0.0, used), max(0, woken))
 
     def descriptors(self) -> int:
         """How many descriptors the program has open (not on Windows)."""

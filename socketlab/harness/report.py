@@ -12,11 +12,15 @@ WIDTH = 92
 MARKS = {"pass": "\N{CHECK MARK}", "fail": "\N{BALLOT X}", "skip": "\N{EN DASH}", "error": "!"}
 
 
-def report(title: str, verdicts: Sequence[Verdict], explain_all: bool, how: str) -> str:
-    """The whole report. If only the first failure is explained, `how` says how to see all."""
+def report(
+    title: str, verdicts: Sequence[Verdict], explain_all: bool, how: str, likely: str = ""
+) -> str:
+    """The whole report. If only the first failure is explained, `how` says how to see all.
+    `likely` is what is most likely wrong, in words."""
     failures = [v for v in verdicts if v.outcome in ("fail", "error")]
     shown = failures if explain_all else failures[:1]
-    lines = [_count(title, verdicts), "\n".join(_lines(verdicts)), *map(explanation, shown)]
+    lines = [_count(title, verdicts), "\n".join(lines_of(verdicts)), likely]
+    lines = [*filter(None, lines), *map(explanation, shown)]
     if rest := len(failures) - len(shown):
         lines.append(f"{rest} more {_plural(rest, 'failure')}: {how} explains every failure.")
     return "\n\n".join(lines)
@@ -32,7 +36,7 @@ def _count(title: str, verdicts: Sequence[Verdict]) -> str:
     return f"{title}: {f'all {total}' if passed == total else f'{passed} of {total}'} checks pass"
 
 
-def _lines(verdicts: Sequence[Verdict]) -> list[str]:
+def lines_of(verdicts: Sequence[Verdict]) -> list[str]:
     """A line for each check; checks that were skipped for one reason share a line."""
     skipped: dict[str, list[Verdict]] = {}
     for verdict in verdicts:
@@ -52,17 +56,27 @@ def explanation(verdict: Verdict) -> str:
     seen = {"sent": verdict.sent, "got": verdict.got, "wanted": verdict.wanted}
     paragraphs = [
         "\n".join(verdict.steps),
-        _wrapped(verdict.happened),
+        wrapped(verdict.happened),
         "\n".join(f"{name:<6}  {text}" for name, text in seen.items() if text),
-        _wrapped(verdict.program),
-        "" if is_explained(verdict.program) else _wrapped(verdict.means),
+        wrapped(verdict.program),
+        "" if is_explained(verdict.program) else wrapped(verdict.means),
         f"Read {verdict.read}." if verdict.read else "",
+        f"The data were random. --seed {verdict.seed} sends the same again."
+        if verdict.seed
+        else "",
     ]
     body = "\n\n".join(filter(None, paragraphs))
     return f"{MARKS[verdict.outcome]} {verdict.title}\n\n{textwrap.indent(body, '  ')}"
 
 
-def _wrapped(text: str) -> str:
+def likely(name: str, cause: str, read: str) -> str:
+    """A diagnosis in words."""
+    paragraphs = [wrapped(cause), f"Read {read}." if read else ""]
+    body = textwrap.indent("\n\n".join(filter(None, paragraphs)), "  ")
+    return f"{wrapped(f'Most likely, your program {name}.')}\n\n{body}"
+
+
+def wrapped(text: str) -> str:
     """Sentences wrapped, indented lines (code) as they are."""
     lines = text.splitlines()
     return "\n".join(t if t.startswith(" ") else textwrap.fill(t, WIDTH) for t in lines)

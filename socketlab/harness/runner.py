@@ -6,14 +6,17 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+import time
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, suppress
 from pathlib import Path
 
 import psutil
 
 from socketlab.harness.program import own_session
-from socketlab.harness.verdicts import BrokenStreamError, Verdict, read_verdicts
+from socketlab.harness.verdicts import BrokenStreamError, Verdict, read_verdict, read_verdicts
 
+LOOK = 0.05  # seconds between two looks at the verdicts
 LONGEST_RUN = 180.0  # seconds; the checks have deadlines of their own, and those are shorter
 
 
@@ -37,20 +40,66 @@ def run_checks(
     of random payloads, `jobs` how many checks are tried side by side. Raises ChecksError if the
     verdicts do not come to their end.
     """
+    options = {"patience": patience, "seed": seed, "first_failure": first_failure, "jobs": jobs}
+    return list(stream_checks(program, files, reading, **options))
+
+
+def stream_checks(
+    program: Path,
+    files: Sequence[Path],
+    reading: Path | None = None,
+    *,
+    patience: float = 5.0,
+    seed: int = 1,
+    first_failure: bool = False,
+    jobs: int = 4,
+) -> Iterator[Verdict]:
+    """The same verdicts one after another, each as soon as it is known. To stop the checks, close
+    this iterator."""
+    options = {"patience": patience, "seed": seed, "first_failure": first_failure, "jobs": jobs}
+    with closing(running_checks(program, files, reading, **options)) as running:
+        for fresh in running:
+            yield from fresh
+
+
+def running_checks(
+    program: Path,
+    files: Sequence[Path],
+    reading: Path | None = None,
+    *,
+    patience: float = 5.0,
+    seed: int = 1,
+    first_failure: bool = False,
+    jobs: int = 4,
+) -> Generator[list[Verdict], None, None]:
+    """What stream_checks() yields, as lists: an empty one whenever nothing is new for a moment."""
     options = [f"--program={program.absolute()}", f"--patience={patience}", f"--seed={seed}"]
     options += [f"--reading={reading}"] if reading else []
     options += ["--exitfirst"] if first_failure else []
     options += [f"--jobs={jobs}"]
     with tempfile.TemporaryDirectory(prefix="socketlab-") as folder:
-        return _run_in(Path(folder), [*options, *map(str, files)])
+        yield from _run_in(Path(folder), [*options, *map(str, files)])
 
 
-def _run_in(folder: Path, words: list[str]) -> list[Verdict]:
+def _run_in(folder: Path, words: list[str]) -> Generator[list[Verdict], None, None]:
     """Run pytest with these words; `folder` takes its settings, output and verdicts."""
     (folder / "pytest.ini").write_text("[pytest]\n")  # the project's own is not for checks
+    (folder / "verdicts").touch()
+    count = 0
     with open(folder / "output", "wb") as output:
-        _run([*_pytest(folder), f"--verdicts={folder / 'verdicts'}", *words], output.fileno())
-    return _verdicts(folder)
+        command = [*_pytest(folder), f"--verdicts={folder / 'verdicts'}", *words]
+        with closing(_run(command, output.fileno())) as running:
+            for _ in running:
+                fresh = _lines(folder)[count:]
+                count += len(fresh)
+                yield [read_verdict(line) for line in fresh]
+    yield _verdicts(folder)[count:]
+
+
+def _lines(folder: Path) -> list[str]:
+    """The verdicts that have been written so far, the final record not among them."""
+    lines = (folder / "verdicts").read_text(encoding="utf-8").splitlines(keepends=True)
+    return [line for line in lines if line.endswith("\n") and not line.startswith('{"end"')]
 
 
 def _pytest(folder: Path) -> list[str]:
@@ -60,8 +109,11 @@ def _pytest(folder: Path) -> list[str]:
     return [*python, *settings, *plain, "-p", "socketlab.harness", "--lifeline"]
 
 
-def _run(command: list[str], output: int) -> None:
-    """Run a command to its end. Whatever stops the wait stops the command and its children."""
+def _run(command: list[str], output: int) -> Generator[None, None, None]:
+    """Run a command to its end, with a moment now and then to look at what it has done.
+
+    Whatever stops the wait stops the command and its children.
+    """
     kit = str(Path(__file__).parents[2])
     env = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     env["PYTHONPATH"] = os.pathsep.join(filter(None, [kit, env.get("PYTHONPATH", "")]))
@@ -69,10 +121,12 @@ def _run(command: list[str], output: int) -> None:
     process = subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=output, stderr=output, env=env, **own_session()
     )
+    ends = time.monotonic() + LONGEST_RUN  # after that the missing final record tells
     try:
-        process.wait(LONGEST_RUN)
-    except subprocess.TimeoutExpired:
-        pass  # the missing final record tells
+        while process.poll() is None and time.monotonic() < ends:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(LOOK)
+            yield
     finally:
         _end(process)
 

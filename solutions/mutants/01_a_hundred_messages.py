@@ -2,6 +2,7 @@
 
 Caught by: test_one_megabyte
 Says: bytes
+Diagnosed as: stops a long conversation
 """
 
 import os

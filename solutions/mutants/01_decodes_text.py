@@ -2,6 +2,7 @@
 
 Caught by: test_every_byte
 Says: Not all bytes are text
+Diagnosed as: takes bytes for text
 """
 
 import os

@@ -2,6 +2,7 @@
 
 Caught by: test_reset
 Says: A client left in the middle
+Diagnosed as: dies when a client leaves without a goodbye
 """
 
 import os

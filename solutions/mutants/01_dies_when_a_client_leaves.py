@@ -2,6 +2,7 @@
 
 Caught by: test_leaves_at_once
 Says: has no first byte
+Diagnosed as: looks at a first byte that is not there
 """
 
 import os

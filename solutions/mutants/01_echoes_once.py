@@ -2,6 +2,7 @@
 
 Caught by: test_several_messages
 Says: closed the connection too early
+Diagnosed as: serves each client one message only
 """
 
 import os

@@ -2,6 +2,7 @@
 
 Caught by: test_half_close
 Says: The connection stays open
+Diagnosed as: does not close the connection
 """
 
 import os

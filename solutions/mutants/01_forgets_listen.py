@@ -2,6 +2,7 @@
 
 Caught by: test_listens
 Says: call listen() first
+Diagnosed as: binds, but does not listen
 """
 
 import os

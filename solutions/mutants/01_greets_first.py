@@ -2,6 +2,7 @@
 
 Caught by: test_nothing_unasked
 Says: Bytes came, although
+Diagnosed as: speaks first
 """
 
 import os

@@ -2,6 +2,7 @@
 
 Caught by: test_other_host
 Says: It listens somewhere else
+Diagnosed as: ignores the host it is told
 """
 
 import os

@@ -2,6 +2,7 @@
 
 Caught by: test_listens
 Says: but on another port
+Diagnosed as: asks for a port of its own choice
 """
 
 import os

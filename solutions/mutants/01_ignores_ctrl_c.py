@@ -2,6 +2,7 @@
 
 Caught by: test_ctrl_c
 Says: The program still runs
+Diagnosed as: catches Ctrl-C
 """
 
 import os

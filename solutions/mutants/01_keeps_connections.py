@@ -2,6 +2,7 @@
 
 Caught by: test_descriptors
 Says: more descriptors are open
+Diagnosed as: keeps a descriptor of each client
 """
 
 import os

@@ -2,6 +2,7 @@
 
 Caught by: test_only_there
 Says: 0.0.0.0
+Diagnosed as: listens on every address of the machine
 """
 
 import os

@@ -2,6 +2,7 @@
 
 Caught by: test_idle
 Says: The program is busy
+Diagnosed as: asks again and again in place of waiting
 """
 
 import os

@@ -2,6 +2,7 @@
 
 Caught by: test_one_message
 Says: Nothing came back
+Diagnosed as: waits for the end of a line
 """
 
 import os

@@ -2,6 +2,7 @@
 
 Caught by: test_one_message
 Says: A listening socket only accepts
+Diagnosed as: asks the listener for the client's bytes
 """
 
 import os

@@ -2,6 +2,7 @@
 
 Caught by: test_restart
 Says: SO_REUSEADDR
+Diagnosed as: binds a port that still remembers its last connection
 """
 
 import os

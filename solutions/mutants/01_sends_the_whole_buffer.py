@@ -2,6 +2,7 @@
 
 Caught by: test_several_messages
 Says: The wrong bytes came back
+Diagnosed as: sends back more than it received
 """
 
 import os

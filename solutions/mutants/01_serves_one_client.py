@@ -2,6 +2,7 @@
 
 Caught by: test_next_client
 Says: ended by itself, with exit code 0
+Diagnosed as: serves one client, then stops
 """
 
 import os

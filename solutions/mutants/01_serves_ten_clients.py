@@ -2,6 +2,7 @@
 
 Caught by: test_many_clients
 Says: ended by itself, with exit code 0
+Diagnosed as: counts its clients
 """
 
 import os

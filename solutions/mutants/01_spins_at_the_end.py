@@ -2,6 +2,7 @@
 
 Caught by: test_next_client
 Says: was busy all the time
+Diagnosed as: does not notice the end of the stream
 """
 
 import os

@@ -2,6 +2,7 @@
 
 Caught by: test_white_space
 Says: got     b'a line'
+Diagnosed as: tidies what it received
 """
 
 import os

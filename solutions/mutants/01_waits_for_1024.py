@@ -2,6 +2,7 @@
 
 Caught by: test_one_message
 Says: was waiting, at line
+Diagnosed as: waits for more bytes before it sends any back
 """
 
 import os
