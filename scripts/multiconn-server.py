@@ -35,11 +35,15 @@ def accept_all(selector, listener):
 
 
 def echo(selector, conn, owed):
-    """Send conn what it is owed, or else what it says now; keep what it cannot take yet."""
-    data = owed or conn.recv(CHUNK)
-    if not data:  # its end of stream, and nothing is owed: reading stopped while something was
+    """Send conn what it is owed, or else what it says now; hang up at its end of stream."""
+    if data := owed or conn.recv(CHUNK):
+        deliver(selector, conn, data, owed)
+    else:  # and nothing is owed: nothing was read while something was
         hang_up(selector, conn)
-        return
+
+
+def deliver(selector, conn, data, owed):
+    """Send conn as much of data as it can take now, and keep the rest as what it is owed."""
     try:
         rest = data[conn.send(data) :]
     except BlockingIOError:
@@ -56,39 +60,39 @@ def hang_up(selector, conn):
     conn.close()
 
 
-def serve_ready(selector, timeout=None):
-    """Wait until somebody is ready, or for timeout seconds, and serve all who are."""
+def serve_ready(selector, serve, timeout=None):
+    """Wait until somebody is ready, or for timeout seconds; accept, and serve all who are."""
     for key, _ in selector.select(timeout):
         if key.data is None:
             accept_all(selector, key.fileobj)
             continue
         try:
-            echo(selector, key.fileobj, key.data)
+            serve(selector, key.fileobj, key.data)
         except BlockingIOError:  # woken for nothing
             pass
         except OSError:  # a reset, most often: this client is gone, the others are not
             hang_up(selector, key.fileobj)
 
 
-def serve_or_pause(selector, listener):
+def serve_or_pause(selector, listener, serve):
     """Serve all who are ready; if there are no more sockets, accept nobody for a while."""
     try:
-        serve_ready(selector)
+        serve_ready(selector, serve)
     except OSError as error:  # accept() failed, and would fail again at once
         serving.complain(f"new clients have to wait: {error}")
         selector.unregister(listener)
-        serve_ready(selector, PAUSE)  # somebody may leave, and then there is room
+        serve_ready(selector, serve, PAUSE)  # somebody may leave, and then there is room
         selector.register(listener, selectors.EVENT_READ)
 
 
-def serve_selectors(listener):
+def serve_selectors(listener, serve=echo):
     """Serve everybody who connects, for ever, in this thread."""
     listener.setblocking(False)
     with selectors.DefaultSelector() as selector:
         selector.register(listener, selectors.EVENT_READ)
         try:
             while True:
-                serve_or_pause(selector, listener)
+                serve_or_pause(selector, listener, serve)
         finally:
             for key in list(selector.get_map().values()):
                 hang_up(selector, key.fileobj)

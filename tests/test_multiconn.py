@@ -5,6 +5,7 @@ What a single client sees of the server is in test_scripts.py.
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import errno
 import os
@@ -18,10 +19,12 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from typing import ClassVar
 
+import nbformat
 import psutil
 import pytest
 from running import (
     DEADLINE,
+    SCRIPTS,
     Server,
     command,
     echoed,
@@ -38,6 +41,7 @@ from socketlab.peers import byte_by_byte, fill, reset_on_close, send_apart
 
 SCRIPT = "multiconn-server.py"
 CLIENT = "multiconn-client.py"
+NOTEBOOK = SCRIPTS.parent / "notebooks" / "09_multi_connection_server.ipynb"
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 
 
@@ -289,6 +293,21 @@ def test_no_turns_for_those_who_left_or_do_not_read(counted) -> None:
         assert counted().interests == {READ, WRITE}  # never both: no write after a close
 
 
+def test_no_turns_for_one_that_was_slow_and_has_all_it_is_owed(counted) -> None:
+    with background(loaded(SCRIPT).serve_selectors) as server:
+        with socket.create_connection(server.address, DEADLINE) as slow:
+            sent = fill(slow, 50_000_000)
+            while sent:
+                sent -= len(slow.recv(1_000_000))
+            with socket.create_connection(server.address, DEADLINE) as sock:
+                round_trips(slow, 1)
+                round_trips(sock, 1)
+                before = counted().turns
+                round_trips(sock, 20)
+                assert counted().turns - before == 20
+        assert WRITE in counted().interests
+
+
 class Poor(socket.socket):
     """A listener for which the system has no more sockets."""
 
@@ -310,7 +329,9 @@ def test_without_descriptors_it_does_not_spin(monkeypatch, capsys) -> None:
             selector.register(listener, READ)
             waiting.connect(listener.getsockname())
             for turn in range(1, 4):
-                module.serve_or_pause(selector, listener)  # returns: the pause is over
+                module.serve_or_pause(
+                    selector, listener, module.echo
+                )  # returns: the pause is over
                 assert listener.refused == turn
     assert capsys.readouterr().err.count("new clients have to wait") == 1
 
@@ -540,3 +561,47 @@ def test_a_bad_number_of_connections(number: str) -> None:
     done = client("127.0.0.1", 65432, f"--connections={number}")
     assert done.returncode == 2
     assert done.stderr.decode().splitlines()[-1].endswith(f"1 to 99999, not {number!r}")
+
+
+# The notebook and the program
+
+
+def functions_of(source: str) -> dict[str, ast.FunctionDef]:
+    """The functions that a source defines, the last of each name, without their docstrings."""
+    found = {
+        node.name: node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)
+    }
+    for function in found.values():
+        if ast.get_docstring(function):
+            del function.body[0]
+    return found
+
+
+class Plain(ast.NodeTransformer):
+    """Takes out what only a program needs: the limit of Windows, the pause, the end."""
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        node.body = [line for line in node.body if not isinstance(line, ast.Raise)]
+        node.args.defaults = [it for it in node.args.defaults if not isinstance(it, ast.Name)]
+        return self.generic_visit(node)
+
+    def visit_While(self, node: ast.While) -> ast.AST:
+        node.test = ast.Constant(True)
+        return self.generic_visit(node)
+
+    def visit_Try(self, node: ast.Try) -> ast.AST | list[ast.stmt]:
+        self.generic_visit(node)
+        return node.body if node.finalbody else node
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        pauses = ast.unparse(node) == "serve_or_pause(selector, listener, serve)"
+        return ast.parse("serve_ready(selector, serve)").body[0].value if pauses else node
+
+
+def test_the_notebook_and_the_program_are_the_same() -> None:
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    cells = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    shown = functions_of("\n".join(cells))
+    script = functions_of((SCRIPTS / SCRIPT).read_text(encoding="utf-8"))
+    for name in ("accept_all", "echo", "deliver", "hang_up", "serve_ready", "serve_selectors"):
+        assert ast.unparse(shown[name]) == ast.unparse(Plain().visit(script[name]))
