@@ -150,6 +150,14 @@ def test_a_right_program_that_writes_60_megabytes_passes(tmp_path):
     assert [explanation(v) for v in verdicts if v.outcome != "pass"] == []
 
 
+def test_after_two_full_silences_each_costs_a_fifth():
+    patience, silences = Patience(5), []
+    for _ in range(4):
+        silences.append(patience.silence)
+        patience.silence_was_full()
+    assert silences == [5, 5, 1, 1]
+
+
 def test_a_program_that_hangs_everywhere_costs_less_and_less(tmp_path):
     silent = RIGHT.replace("conn.sendall(data)", "pass")
     verdicts = run_checks(write(tmp_path, silent), [LAB.checks], patience=0.5, jobs=1)
