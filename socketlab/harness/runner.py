@@ -17,6 +17,7 @@ from socketlab.harness.program import own_session
 from socketlab.harness.verdicts import BrokenStreamError, Verdict, read_verdict, read_verdicts
 
 LOOK = 0.05  # seconds between two looks at the verdicts
+MARK = "SOCKETLAB_RUN"  # an environment variable of all that one run starts
 LONGEST_RUN = 180.0  # seconds; the checks have deadlines of their own, and those are shorter
 
 
@@ -88,12 +89,16 @@ def _run_in(folder: Path, words: list[str]) -> Generator[list[Verdict], None, No
     count = 0
     with open(folder / "output", "wb") as output:
         command = [*_pytest(folder), f"--verdicts={folder / 'verdicts'}", *words]
-        with closing(_run(command, output.fileno())) as running:
+        with closing(_run(command, output.fileno(), folder)) as running:
             for _ in running:
                 fresh = _lines(folder)[count:]
                 count += len(fresh)
                 yield [read_verdict(line) for line in fresh]
-    yield _verdicts(folder)[count:]
+    try:
+        yield _verdicts(folder)[count:]
+    except ChecksError:
+        _end_all_of(folder)
+        raise
 
 
 def _lines(folder: Path) -> list[str]:
@@ -109,7 +114,7 @@ def _pytest(folder: Path) -> list[str]:
     return [*python, *settings, *plain, "-p", "socketlab.harness", "--lifeline"]
 
 
-def _run(command: list[str], output: int) -> Generator[None, None, None]:
+def _run(command: list[str], output: int, mark: Path) -> Generator[None, None, None]:
     """Run a command to its end, with a moment now and then to look at what it has done.
 
     Whatever stops the wait stops the command and its children.
@@ -117,7 +122,7 @@ def _run(command: list[str], output: int) -> Generator[None, None, None]:
     kit = str(Path(__file__).parents[2])
     env = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     env["PYTHONPATH"] = os.pathsep.join(filter(None, [kit, env.get("PYTHONPATH", "")]))
-    env["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    env |= {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", MARK: str(mark)}
     process = subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=output, stderr=output, env=env, **own_session()
     )
@@ -142,6 +147,15 @@ def _end(process: subprocess.Popen[bytes]) -> None:
             child.kill()
         process.kill()
         process.wait()
+
+
+def _end_all_of(mark: Path) -> None:
+    """End what is left of a run whose checks died: nobody else knows what they had started."""
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):  # somebody else's, or gone
+            if process.environ().get(MARK) == str(mark):
+                process.kill()
+                process.wait(5)
 
 
 def _verdicts(folder: Path) -> list[Verdict]:

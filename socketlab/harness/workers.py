@@ -78,6 +78,7 @@ def _fork(others: list[Worker], do: Do, end: Callable[[], None]) -> Worker:
             other.sock.close()
         _work(theirs, do, end)
     finally:
+        end()
         os._exit(1)
 
 
