@@ -241,7 +241,7 @@ def draw(found: dict) -> Figure:
     """One row for each server, one panel for each measure, from 0; the course's server in blue."""
     figure = Figure(figsize=(10.5, 3.6), facecolor=PAPER)
     text = {"family": SANS, "fontsize": 9}
-    title = "One thread with selectors is as fast as Python gets here, and right"
+    title = "One thread with selectors keeps up with the fastest in Python, and is right"
     figure.text(0.012, 0.93, title, family=SANS, fontsize=14, weight="bold", color=INK)
     words = "100 clients, 64 bytes: the same echo seven times, on one processor each time."
     figure.text(0.012, 0.865, words, family=SANS, fontsize=10.5, color=GREY)
