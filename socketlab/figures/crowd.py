@@ -42,7 +42,7 @@ def calls_of(found: Sequence[Connection]) -> Calls:
     spans = list(chain.from_iterable(sides))
     starts = np.fromiter(map(attrgetter("start"), spans), float, len(spans))
     ends = np.fromiter(map(attrgetter("end"), spans), float, len(spans))
-    long = np.flatnonzero(ends - starts >= INSTANT)
+    long = np.flatnonzero(ends - starts >= INSTANT).tolist()
     accepts = [i for i in long if spans[i].call == "accept"]
     starts[accepts] = ends[accepts]
     return Calls(lanes, starts, ends)

@@ -103,7 +103,9 @@ def _panels(
         )
     for what, given in (("titles", titles), ("subtitles", subtitles)):
         if given is not None and (isinstance(given, str) or len(given) != len(conversations)):
-            raise ValueError(f"Give {what} as a list of {len(conversations)}: one a recording.")
+            raise ValueError(
+                f"Give {what} as a list of {len(conversations)}: one for each recording."
+            )
     most = max(len(it.connections) for it in conversations)
     return [
         Panel(
@@ -129,7 +131,7 @@ def _named(conversation: Conversation, names: Names | None) -> dict[str, str]:
     elif names is None:
         given = dict(zip(letters, letters, strict=True))
     elif isinstance(names, str) or len(names) != len(letters):
-        raise ValueError(f"Give names as a list of {len(letters)}: one a connection.")
+        raise ValueError(f"Give names as a list of {len(letters)}: one for each connection.")
     else:
         given = dict(zip(letters, names, strict=True))
     return given

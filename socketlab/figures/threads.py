@@ -165,9 +165,10 @@ def _draw_stack(sheet: Sheet, them: Threads, top: float) -> None:
     wholes = [(i, *band.whole) for i, band in enumerate(them.bands)]
     paper.ink(IDLE, paper.cover(*zip(*wholes, strict=True)))
     for colour in dict.fromkeys(them.colours.values()):
-        for stretches, strength in zip(_of(them, colour), (PALE, 1.0), strict=True):
-            if stretches:
-                paper.ink(colour, paper.cover(*zip(*stretches, strict=True)), strength)
+        mine = {name for name, value in them.colours.items() if value == colour}
+        for kind, strength in (("waits", PALE), ("work", 1.0)):
+            if (stretches := _stretches(them, kind, mine))[0]:
+                paper.ink(colour, paper.cover(*stretches), strength)
     bottom = top + paper.height * PIXEL
     sheet.image(paper.pixels(), (frame.left, top, frame.right, bottom))
     label = [f"{len(them.bands):,}", "server threads"] if them.bands[1:] else ALONE
@@ -175,12 +176,12 @@ def _draw_stack(sheet: Sheet, them: Threads, top: float) -> None:
     _draw_total(sheet, frame, max(end for _, _, end in wholes), (top + bottom) / 2)
 
 
-Stretches = list[tuple[int, float, float]]  # which thread, from when, to when
-
-
-def _of(them: Threads, colour: str) -> tuple[Stretches, Stretches]:
-    """What threads waited in and worked for, of the connections of one colour."""
-    mine = {name for name, value in them.colours.items() if value == colour}
-    bands = list(enumerate(them.bands))
-    waits = [(i, s.start, s.end) for i, b in bands for s in b.waits if s.conn in mine]
-    return waits, [(i, g.start, g.end) for i, b in bands for g in b.work if g.conn in mine]
+def _stretches(them: Threads, kind: str, mine: set[str]) -> tuple[list, list, list]:
+    """What threads waited in or worked for, of these connections: threads, starts, ends."""
+    rows, starts, ends = list[int](), list[float](), list[float]()
+    for row, band in enumerate(them.bands):
+        found = [it for it in getattr(band, kind) if it.conn in mine]
+        rows += [row] * len(found)
+        starts += [it.start for it in found]
+        ends += [it.end for it in found]
+    return rows, starts, ends
