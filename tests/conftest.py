@@ -1,11 +1,17 @@
 """Every test has a deadline: one that hangs fails and shows where."""
 
+import signal
+
 import pytest
 from running import servers
 
 __all__ = ["servers"]  # a fixture
 
 SECONDS = 120
+
+# Started in the background by a shell, this process ignores Ctrl-C, and all it starts would too.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
