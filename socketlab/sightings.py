@@ -85,5 +85,7 @@ def _rows_at_start() -> list[SocketRow]:
     return []
 
 
+_at_start = _rows_at_start()
 memory = Memory()
-before = Before(memory.without_strangers(_rows_at_start()))
+memory.strangers |= {row.connection for row in _at_start if row.remote and row.ended}
+before = Before(memory.without_strangers(_at_start))

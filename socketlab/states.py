@@ -85,7 +85,7 @@ def socket_states(*of: object) -> SocketStates:
     this module, such as a Jupyter kernel's, their connections, and Unix sockets without a path.
 
     Also left out is what the kernel keeps of strangers' connections: those that had ended, unseen,
-    before this process took the same port.
+    before this process took the same port or loaded this module.
 
     TypeError for anything else, ValueError for a port or a socket that names no address.
     """
