@@ -271,7 +271,7 @@ def test_what_was_there_before_is_left_out_unless_asked_for() -> None:
     assert run(OLD) == "no sockets\n3\n"
 
 
-STRANGER = """
+ANOTHER = """
 import socket
 with socket.create_server(("127.0.0.1", 0)) as listener:
     client = socket.create_connection(listener.getsockname())
@@ -284,7 +284,7 @@ with socket.create_server(("127.0.0.1", 0)) as listener:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="only SO_REUSEADDR of POSIX leaves TIME_WAIT")
 def test_a_port_that_another_process_had_before_shows_nothing_of_it() -> None:
-    port = int(run(STRANGER))
+    port = int(run(ANOTHER))
     assert run(OLD.replace('"127.0.0.1", 0', f'"127.0.0.1", {port}')) == "no sockets\n3\n"
 
 
