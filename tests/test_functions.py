@@ -1,6 +1,7 @@
 """Function checks: exact values come back, and each way to be broken has its own sentence."""
 
 import math
+import sys
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -10,6 +11,7 @@ from programs import alive, write
 from socketlab.harness import Failed, Functions, Other, Raised
 from socketlab.harness.functions import same
 from socketlab.harness.scene import Patience
+from socketlab.peers import byte_by_byte
 
 LAB = """
 import os, sys, time
@@ -25,6 +27,13 @@ def recv_exactly(sock, n):
     return data
 def recv_once(sock, n): return sock.recv(n)
 def send(sock, data): return sock.send(data)
+def recv_into(sock, n):
+    data = bytearray(n)
+    count = sock.recv_into(memoryview(data), flags=0)
+    return bytes(data[:count])
+def sendmsg(sock, *buffers): return sock.sendmsg(buffers)
+def close(sock): sock.close()
+def todo(sock): raise NotImplementedError("TODO: write me")
 def loops():
     while True: pass
 def sleeps(): time.sleep(1000)
@@ -129,6 +138,74 @@ def test_a_function_has_a_real_socket_and_a_peer(functions, cap):
     call.expect(b"hello world")
     functions.expect(min(5, cap or 5), "send", theirs, b"abcde")
     peer.expect(b"abcde"[: cap or 5])
+
+
+@pytest.mark.parametrize("cap", [1, 3])
+def test_every_way_to_move_bytes_is_capped(functions, cap):
+    theirs, peer = functions.socket(cap=cap)
+    functions.expect(cap, "sendmsg", theirs, b"ab", b"", b"cde")
+    peer.expect(b"abcde"[:cap])
+    peer.send(b"hello")
+    functions.expect(b"hello"[:cap], "recv_into", theirs, 4)
+
+
+def test_each_piece_is_read_before_the_next_is_sent(functions):
+    theirs, peer = functions.socket()
+    functions.start("recv_exactly", theirs, 5).feed(peer, *byte_by_byte(b"hello")).expect(b"hello")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the pieces are just sent apart")
+def test_an_early_answer_ends_the_wait_for_the_reader(functions):
+    theirs, peer = functions.socket()
+    functions.start("recv_once", theirs, 5).feed(peer, b"he", b"l", b"lo").expect(b"he")
+    functions.start("close", theirs).feed(peer, b"he", b"l", b"lo").expect(None)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the pieces are just sent apart")
+def test_a_call_that_does_not_read_is_told_so(hasty):
+    _, peer = hasty.socket()
+    with pytest.raises(Failed, match=r"sleeps\(\) does not read") as failure:
+        hasty.start("sleeps").feed(peer, b"he", b"llo")
+    assert {"not read", "waits", "at sleep"} <= set(failure.value.signs)
+
+
+def test_what_a_function_leaves_unread_can_be_seen(functions):
+    theirs, peer = functions.socket(cap=2)
+    peer.send(b"hello, world")
+    functions.wait_readable(theirs, 12)
+    functions.expect(b"hello", "recv_exactly", theirs, 5)
+    assert functions.unread(theirs) == b", world"
+    assert functions.unread(theirs) == b""
+    peer.send(b"more")
+    functions.expect(b"more", "recv_exactly", theirs, 4)  # it blocks, as before
+    functions.call("close", theirs)
+    assert functions.unread(theirs) == b""
+
+
+def test_what_a_function_has_sent_can_be_ended(functions):
+    theirs, peer = functions.socket()
+    functions.call("send", theirs, b"hello")
+    functions.finish(theirs)
+    assert peer.receive_all() == b"hello"
+    functions.call("close", theirs)
+    functions.finish(theirs)
+
+
+def test_the_line_of_an_error_is_shown_and_a_hole_is_called_so(functions):
+    theirs, peer = functions.socket()
+    peer.finish()
+    with pytest.raises(Failed) as failure:
+        functions.expect(b"hello", "recv_exactly", theirs, 5)
+    assert failure.value.program.endswith(':\n    raise EOFError("the stream ended")')
+    for attempt in (
+        lambda: functions.expect(b"", "todo", theirs),
+        lambda: functions.expect_error("EOFError", "todo", theirs),
+        lambda: functions.make("todo", theirs),
+    ):
+        with pytest.raises(Failed, match=r"todo\(\) is not finished") as failure:
+            attempt()
+        assert "is still to be written: TODO: write me" in failure.value.program
+        assert (failure.value.got, failure.value.wanted) == ("", "")
 
 
 def test_bytes_can_be_made_to_lie_together(functions):

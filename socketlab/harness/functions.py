@@ -44,17 +44,29 @@ class Other:
 @dataclass(frozen=True, slots=True)
 class Raised:
     """An exception of the learner's function: its name and its bases' names, its words, and the
-    line of the file where it came from."""
+    line of the file where it came from, as a number and as text."""
 
     bases: tuple[str, ...]
     words: str
     line: int
     function: str
+    code: str = ""
 
     @property
     def name(self) -> str:
         """The name of its class."""
         return self.bases[0]
+
+    @property
+    def is_todo(self) -> bool:
+        """Whether it says that something is still to be written."""
+        return self.name == "NotImplementedError" and "TODO" in self.words
+
+    def place(self) -> str:
+        """The line of the file, for the report; "" if it came from elsewhere."""
+        if self.is_todo:
+            return f"Line {self.line} is still to be written: {self.words}"
+        return f"It was raised at line {self.line}:\n    {self.code}" if self.code else ""
 
     def __str__(self) -> str:
         where = f" (line {self.line}, in {self.function})" if self.line else ""
@@ -142,9 +154,10 @@ class Functions:
     def make(self, name: str, *args: object, **named: object) -> Thing:
         """An object of a class of the file, or anything that a function returns, held there."""
         keep = next(self._numbers)
-        value = Call(self, None, name, args, named, keep).result()
+        call = Call(self, None, name, args, named, keep)
+        value = call.result()
         if isinstance(value, Raised):
-            raise self.failed(f"{name}() raised {value}", value)
+            raise call.raised(value)
         return Thing(self, Held(keep, name))
 
     def expect(self, wanted: object, name: str, *args: object, **named: object) -> None:
@@ -159,10 +172,21 @@ class Functions:
         """Wait until so many bytes can be read from the function's end, and leave them there."""
         self._ask("peek", do="peek", on=sock.number, nbytes=nbytes)
 
+    def unread(self, sock: Held) -> bytes:
+        """What has arrived at the function's end and was not read by it. It is read now."""
+        value: bytes = self._ask("look what is unread", do="unread", on=sock.number)["value"]
+        return value
+
+    def finish(self, sock: Held) -> None:
+        """Say to the peer that the function's end sends no more: after all that it has sent."""
+        self._ask("shut the connection down", do="finish", on=sock.number)
+
     def failed(self, happened: str, raised: Raised | None = None, **seen: Any) -> Failed:
         """The failure to raise."""
         signs = (f"raised {raised.name}", f"in {raised.function}") if raised else ()
-        return self.program.failed(happened, signs=(*seen.pop("signs", ()), *signs), **seen)
+        failed = self.program.failed(happened, signs=(*seen.pop("signs", ()), *signs), **seen)
+        failed.program = failed.program or (raised.place() if raised else "")
+        return failed
 
     # How it does it
 
@@ -273,12 +297,43 @@ class Call:
             raise functions.failed(happened, signs=("misfit",), got=got, wanted=wanted)
         return answer.get("value", answer.get("error"))
 
+    def feed(self, peer: Talker, *pieces: bytes) -> Call:
+        """Let the peer send each piece when the call has read the one before (on Linux; elsewhere
+        just apart) or has come to its end. Failed if it does neither."""
+        said = f"sends in {len(pieces)} pieces: {', '.join(map(repr, pieces))}"
+        self.functions.steps.add(f"{peer.name} {said}"[:200])
+        for piece in pieces:
+            self._wait_taken(peer)
+            with suppress(ConnectionError):  # closed by the call: its result says more
+                peers.send_at_once(peer.sock, piece)
+        return self
+
+    def _wait_taken(self, peer: Talker) -> None:
+        pause, patience = 0.0002, self.functions.program.patience
+        end = patience.deadline()
+        while peers.unacknowledged(peer.sock) or peers.unread(peer.sock):
+            if select.select([self.functions._control], [], [], pause)[0]:
+                return
+            if time.monotonic() > end:
+                self.functions.program.look_inside(0, patience.silence)
+                patience.silence_was_full()
+                happened = f"{self.name}() does not read what was sent."
+                raise self.functions.failed(happened, signs=("not read",))
+            pause = min(pause * 1.5, 0.02)
+
+    def raised(self, error: Raised, wanted: str | bytes = "") -> Failed:
+        """The failure to raise for an exception that is not wanted."""
+        if error.is_todo:
+            return self.functions.failed(f"{self.name}() is not finished.", error)
+        happened = f"{self.name}() raised {error}"
+        seen = {"got": error.name, "wanted": wanted} if wanted else {}
+        return self.functions.failed(happened, error, **seen)
+
     def expect(self, wanted: object) -> None:
         """Failed if the call does not return exactly `wanted`, of exactly that type."""
         got = self.result()
         if isinstance(got, Raised):
-            happened = f"{self.name}() raised {got}"
-            raise self.functions.failed(happened, got, got=got.name, wanted=_show(wanted))
+            raise self.raised(got, _show(wanted))
         if not same(got, wanted):
             signs = ("wrong type",) if type(got) is not type(wanted) else ("wrong value",)
             happened = f"{self.name}() returned something else."
@@ -291,8 +346,7 @@ class Call:
         if isinstance(got, Raised):
             if kind in got.bases:
                 return got
-            happened = f"{self.name}() raised {got}"
-            raise self.functions.failed(happened, got, got=got.name, wanted=kind)
+            raise self.raised(got, kind)
         happened = f"{self.name}() returned, and raised nothing."
         shown = {"got": _show(got), "wanted": f"{kind} to be raised"}
         raise self.functions.failed(happened, signs=("not raised",), **shown)

@@ -4,9 +4,11 @@ python -I shim.py FILE HOST PORT: connects to HOST:PORT, reads one request a lin
 Standard library only; it knows no check and no wanted value.
 """
 
+import contextlib
 import importlib.util
 import inspect
 import json
+import linecache
 import socket
 import sys
 import time
@@ -21,13 +23,18 @@ class CappedSocket(socket.socket):
         """At most `cap` bytes."""
         return super().recv(min(bufsize, self.cap), *flags)
 
-    def recv_into(self, buffer, nbytes=0, *flags):
+    def recv_into(self, buffer, nbytes=0, flags=0):
         """At most `cap` bytes."""
-        return super().recv_into(buffer, min(nbytes or len(buffer), self.cap), *flags)
+        size = nbytes or memoryview(buffer).nbytes
+        return super().recv_into(buffer, min(size, self.cap), flags)
 
     def send(self, data, *flags):
         """At most `cap` bytes; how many it was."""
         return super().send(memoryview(data).cast("B")[: self.cap], *flags)
+
+    def sendmsg(self, buffers, *rest):
+        """At most `cap` bytes; how many it was."""
+        return super().sendmsg([b"".join(map(bytes, buffers))[: self.cap]], *rest)
 
 
 class Shim:
@@ -102,6 +109,25 @@ class Shim:
         sock.settimeout(before)
         return {"value": pack(None)}
 
+    def do_unread(self, request):
+        """What has arrived and was not read."""
+        sock = self.held[request["on"]]
+        before, data = sock.gettimeout(), b""
+        if sock.fileno() < 0:  # closed by the function
+            return {"value": pack(data)}
+        sock.setblocking(False)
+        with contextlib.suppress(OSError):  # nothing more is there, or it was closed
+            while piece := socket.socket.recv(sock, 65536):
+                data += piece
+        sock.settimeout(before)
+        return {"value": pack(data)}
+
+    def do_finish(self, request):
+        """Say to the peer that nothing more is sent."""
+        with contextlib.suppress(OSError):  # it was closed: the peer knows already
+            self.held[request["on"]].shutdown(socket.SHUT_WR)
+        return {"value": pack(None)}
+
     def unpack(self, packed):
         """A value from JSON; a thing that is held, by its number."""
         kind, value = packed
@@ -164,7 +190,8 @@ def described(error, path):
             line, function = traceback.tb_lineno, traceback.tb_frame.f_code.co_name
         traceback = traceback.tb_next
     bases = [kind.__name__ for kind in type(error).__mro__]
-    return {"bases": bases, "words": str(error)[:500], "line": line, "function": function}
+    said = {"bases": bases, "words": str(error)[:500], "line": line, "function": function}
+    return {**said, "code": linecache.getline(path, line).strip()}
 
 
 def main():
