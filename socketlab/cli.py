@@ -5,16 +5,19 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from socketlab.harness.guide import GuideError
 from socketlab.harness.report import MARKS
 from socketlab.harness.runner import ChecksError
 from socketlab.learner import UnknownLabError, check, find_lab, hint, progress
 from socketlab.watch import is_terminal, watch
+
+if TYPE_CHECKING:
+    from socketlab.figures import Picture
 
 PASSED, FAILED, USAGE, BROKEN, INTERRUPTED = 0, 1, 2, 3, 130
 COLOURS = {MARKS["pass"]: "\33[32m", MARKS["fail"]: "\33[31m"}
@@ -48,7 +51,17 @@ def _parser() -> argparse.ArgumentParser:
     lab.set_defaults(run=_check)
 
     lab.add_argument("--watch", action="store_true", help="check it on every save, with keys")
+    lab.add_argument(
+        "--ladder", type=Path, metavar="FILE", help="draw what failed"
+    )
     lab.add_argument("--seed", type=int, default=1, help="of random data (default: %(default)s)")
+
+    time = commands.add_parser("timeline", help="draw your program's timeline and the reference's")
+    time.add_argument("lab", help="its number or name")
+    time.add_argument("--program", default="", help="another file in place of yours")
+    where = {"type": Path, "default": Path("timeline.png"), "metavar": "FILE"}
+    time.add_argument("--save", **where, help="where to (default: %(default)s)")
+    time.set_defaults(run=_timeline)
 
     hints = commands.add_parser("hint", help="what your attempts at a lab have unlocked")
     hints.add_argument("lab", help="its number or name")
@@ -70,7 +83,27 @@ def _check(options: argparse.Namespace) -> int:
     result = check(options.lab, options.program, seed=options.seed)
     shown = replace(result, explain_all=options.all, how_to_see_all="--all")
     print(_dressed(repr(shown), sys.stdout))
+    if options.ladder and not result.passed:
+        return _draw(result.ladder, options.ladder) or FAILED
     return PASSED if result.passed else FAILED
+
+
+def _timeline(options: argparse.Namespace) -> int:
+    from socketlab.timeline import timeline  # matplotlib: only when it is needed
+
+    return _draw(lambda: timeline(options.lab, options.program), options.save)
+
+
+def _draw(picture: Callable[[], Picture], path: Path) -> int:
+    """Draw a picture into a file, and say in words what it shows."""
+    try:
+        drawn = picture()
+        print(f"\n{drawn}\n\nDrawn in {drawn.save(path)}")
+    except ValueError as error:
+        return _complain(error, USAGE)
+    except OSError as error:
+        return _complain(f"cannot draw into {path}: {error.strerror}", USAGE)
+    return PASSED
 
 
 def _watch(options: argparse.Namespace) -> int:

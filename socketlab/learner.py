@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from socketlab.harness.guide import Diagnosis, first_failure, read_guide, signature
 from socketlab.harness.reading import reading_table
@@ -15,6 +16,9 @@ from socketlab.harness.report import likely, report, wrapped
 from socketlab.harness.runner import run_checks
 from socketlab.harness.verdicts import Verdict
 from socketlab.progress import LabProgress, Progress
+
+if TYPE_CHECKING:
+    from socketlab.figures import Picture
 
 
 class UnknownLabError(LookupError):
@@ -49,6 +53,11 @@ class Lab:
         return self.root / "labs" / "checks" / "reading.toml"
 
     @property
+    def scene(self) -> Path:
+        """What happens while a timeline is drawn; beside it, in `.jsonl`, the reference's."""
+        return self.root / "labs" / "scenes" / f"{self.name}.py"
+
+    @property
     def title(self) -> str:
         """For people: `Lab 01, echo server`."""
         number, _, words = self.name.partition("_")
@@ -69,7 +78,8 @@ class Lab:
 class Result:
     """What the checks of a lab found. Its repr is the report, with the first failure explained.
 
-    `diagnosis` is the mistake that is most likely behind it, if that can be told.
+    `diagnosis` is the mistake that is most likely behind it, if that can be told. `checks` and
+    `program` are the files, `seed` that of random data.
     """
 
     title: str
@@ -78,6 +88,9 @@ class Result:
     how_to_see_all: str = ".all()"
     diagnosis: Diagnosis | None = None
     read: str = ""
+    checks: Path | None = None
+    program: Path | None = None
+    seed: int = 1
 
     @property
     def passed(self) -> bool:
@@ -88,6 +101,18 @@ class Result:
     def all(self) -> Result:
         """The same result, with every failure explained."""
         return replace(self, explain_all=True)
+
+    def ladder(self) -> Picture:
+        """The conversation of the first failure as a picture: that check is tried once more.
+
+        ValueError if no check fails, or if your program had no conversation in it.
+        """
+        from socketlab.timeline import failing_conversation  # matplotlib: only when it is needed
+
+        failed = first_failure(self.verdicts)
+        if not (failed and self.checks and self.program):
+            raise ValueError("No check fails: there is no failing conversation to draw.")
+        return failing_conversation(self.program, self.checks, failed, self.seed)
 
     def __repr__(self) -> str:
         row = self.diagnosis
@@ -109,7 +134,7 @@ def check(
     found, own_file = find_lab(lab)
     path = Path(program) if program else own_file
     verdicts = run_checks(path, [found.checks], found.reading, seed=_whole(seed))
-    return conclude(found, path, verdicts)
+    return conclude(found, path, verdicts, seed)
 
 
 def _whole(seed: int) -> int:
@@ -118,7 +143,7 @@ def _whole(seed: int) -> int:
     return seed
 
 
-def conclude(lab: Lab, path: Path, verdicts: Sequence[Verdict]) -> Result:
+def conclude(lab: Lab, path: Path, verdicts: Sequence[Verdict], seed: int = 1) -> Result:
     """The result that verdicts on a file come to. That of the learner's own file is kept."""
     diagnosis = read_guide(lab.guide).diagnose(verdicts)
     read = ""
@@ -126,7 +151,8 @@ def conclude(lab: Lab, path: Path, verdicts: Sequence[Verdict]) -> Result:
         read = reading_table(lab.reading).get(diagnosis.read, first.read)
     if path.absolute() == lab.program:
         _keep(lab, verdicts, diagnosis)
-    return Result(lab.title, tuple(verdicts), diagnosis=diagnosis, read=read)
+    told = {"diagnosis": diagnosis, "read": read, "checks": lab.checks}
+    return Result(lab.title, tuple(verdicts), **told, program=path.absolute(), seed=seed)
 
 
 def _keep(lab: Lab, verdicts: Sequence[Verdict], diagnosis: Diagnosis | None) -> None:

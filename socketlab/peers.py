@@ -87,6 +87,16 @@ def _until(done: Callable[[], bool], limit: float, what: str) -> None:
         pause = min(pause * 1.5, 0.02)
 
 
+def recv_exactly(sock: socket.socket, nbytes: int) -> bytes:
+    """So many bytes from a blocking socket. EOFError if the stream ends before."""
+    data = b""
+    while len(data) < nbytes:
+        if not (chunk := sock.recv(nbytes - len(data))):
+            raise EOFError(f"the stream ended after {len(data)} of {nbytes} bytes")
+        data += chunk
+    return data
+
+
 def reset_on_close(sock: socket.socket) -> None:
     """Let close() send a reset (RST) instead of a goodbye (FIN)."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack(_LINGER, 1, 0))

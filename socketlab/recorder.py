@@ -13,7 +13,7 @@ import socket
 import sys
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import FrameType
 from typing import Any
 
@@ -53,12 +53,19 @@ class Recording:
             self._finish()
         return self
 
-    def _finish(self) -> None:
+    def stop_with(self, others: Iterable[Event]) -> Recording:
+        """End the recording, and add what other processes of this machine have told meanwhile:
+        all of them have one clock."""
+        self._finish(others)
+        return self
+
+    def _finish(self, others: Iterable[Event] = ()) -> None:
         self._dropped()
         events, self._events = self._events, None
         if events is not None:
             seen = [Event._make(event) for event in events]
-            seen += _unfinished({(event.thread, event.start) for event in seen}, taps.clock())
+            seen += unfinished({(event.thread, event.start) for event in seen}, taps.clock())
+            seen += others
             self.spans = tuple(read(seen, self._known, self._threads, self._began))
 
     def __enter__(self) -> Recording:
@@ -124,7 +131,7 @@ def _listens(sock: socket.socket, own: Any, peer: Any) -> bool:
         return sock.type == socket.SOCK_STREAM and bool(own) and peer is None
 
 
-def _unfinished(noted: set[tuple[int, int]], now: int) -> Iterator[Event]:
+def unfinished(noted: set[tuple[int, int]], now: int) -> Iterator[Event]:
     """An event for each call that some thread is still in. `noted` are (thread, start) of others:
     a thread may be on its way out of a call that has been noted already."""
     for thread, top in sys._current_frames().items():

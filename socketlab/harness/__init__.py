@@ -29,6 +29,7 @@ _HOMES = {
     "Start": "plugin",
     "Talker": "talker",
     "Thing": "functions",
+    "visit": "visitors",
     "Watched": "counts",
 }
 __all__ = list(_HOMES)

@@ -22,6 +22,7 @@ from socketlab.harness.client import Client
 from socketlab.harness.functions import Functions
 from socketlab.harness.program import Program
 from socketlab.harness.reading import reading_table
+from socketlab.harness.recording import RecordedRun
 from socketlab.harness.scene import Failed, Patience
 from socketlab.harness.schedule import Check, Schedule
 from socketlab.harness.verdicts import Verdict, final_line, read_verdict, verdict_line
@@ -59,10 +60,16 @@ class Bench:
         self.count, self.complete = 0, False
         self._spares: list[Program] = []
         self._slow = False
+        self._recorded = (
+            RecordedRun(Path(option("--recording"))) if option("--recording") else None
+        )
 
     def start(self, *words: object) -> Program:
         """The program, started with these words, or told to listen on any port of HOST."""
-        return Program(self.path, *(words or (HOST, 0)), patience=self.patience)
+        words = words or (HOST, 0)
+        if self._recorded:
+            return self._recorded.start(self.path, words, self.patience)
+        return Program(self.path, *words, patience=self.patience)
 
     def functions(self) -> Functions:
         """The functions of the program, imported in a process of its own."""
@@ -87,6 +94,8 @@ class Bench:
         """The end: stop what still runs; the final record only if every check had its verdict."""
         for program in list(Program.running):
             program.stop()
+        if self._recorded:
+            self._recorded.write()
         if self.complete:
             self.stream.write(final_line(self.count))
         self.stream.close()
@@ -108,6 +117,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--patience", help="seconds that a silence may last", type=float, default=5.0)
     group.addoption("--seed", help="of random payloads", type=int, default=1)
     group.addoption("--jobs", help="how many checks side by side", type=int, default=4)
+    group.addoption("--only", help="the name of the one check to try", default="")
+    group.addoption("--recording", help="where to write the run's socket calls", default="")
     group.addoption("--lifeline", help="end when stdin ends (needs -s)", action="store_true")
 
 
@@ -133,6 +144,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Every test must be a check, and what it tells the learner to read must be in the table."""
     if not (bench := config.stash.get(_BENCH, None)):
         return
+    if only := config.getoption("--only"):
+        items[:] = [item for item in items if item.name == only]
     for item in items:
         mark = item.get_closest_marker("lab_check")
         if mark is None or not _docstring(item)[0]:
@@ -152,6 +165,7 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
     schedule = Schedule(list(map(_check, session.items)), bench.write, bench.patience.loss, first)
     following, take = partial(_next, schedule, bench), partial(_take, schedule, bench)
     jobs = min(config.getoption("--jobs"), len(session.items)) if can_fork() else 1
+    jobs = 1 if config.getoption("--recording") else jobs
     if jobs > 1:
         with workers(jobs, partial(_job, session), Program.end_all) as team:
             _lifeline(config)
@@ -168,7 +182,8 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
 def _check(item: pytest.Item) -> Check:
     mark = item.get_closest_marker("lab_check")
     assert mark
-    return Check(item.name, _docstring(item)[0], mark.kwargs["gate"], mark.kwargs["after"])
+    after = () if item.config.getoption("--only") else mark.kwargs["after"]
+    return Check(item.name, _docstring(item)[0], mark.kwargs["gate"], after)
 
 
 def _next(schedule: Schedule, bench: Bench) -> Job | None:

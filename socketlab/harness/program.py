@@ -43,6 +43,7 @@ class Program:
 
     running: ClassVar[set[Program]] = set()
     starting = threading.Lock()  # held while a process is started, and by end_all() for good
+    stdin = subprocess.DEVNULL
 
     def __init__(
         self, path: Path, *args: object, patience: Patience, runner: Path | None = None
@@ -57,7 +58,7 @@ class Program:
         files = map(str, [runner, path] if runner else [path])
         command = [sys.executable, "-I", "-u", "-B", "-X", "utf8", *files, *self.args]
         with Program.starting:
-            self._process = subprocess.Popen(command, **_apart())
+            self._process = subprocess.Popen(command, **_apart(), stdin=self.stdin)
             Program.running.add(self)
         assert self._process.stdout
         assert self._process.stderr
@@ -306,7 +307,7 @@ def _apart() -> dict[str, Any]:
     """Popen's options for a process with a session and pipes of its own, and no colours."""
     colours = ("FORCE_COLOR", "PYTHON_COLORS")
     kept = {name: value for name, value in os.environ.items() if name not in colours}
-    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     return {**pipes, **own_session(), "env": {**kept, "NO_COLOR": "1"}}
 
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
+from typing import TypedDict, Unpack
 
 import psutil
 
@@ -25,61 +26,49 @@ class ChecksError(RuntimeError):
     """The checks themselves stopped before their end. The program is neither right nor wrong."""
 
 
+class Options(TypedDict, total=False):
+    """How checks are run: `patience` is how many seconds a silence may last (5), `seed` that of
+    random payloads (1), `jobs` how many checks are tried side by side (4). With `first_failure`
+    they stop at it; with `only`, the one check of this name is tried. `recording` is a file for
+    the spans of the checks and of the programs that they start; then there is one job."""
+
+    patience: float
+    seed: int
+    jobs: int
+    first_failure: bool
+    only: str
+    recording: Path
+
+
 def run_checks(
-    program: Path,
-    files: Sequence[Path],
-    reading: Path | None = None,
-    *,
-    patience: float = 5.0,
-    seed: int = 1,
-    first_failure: bool = False,
-    jobs: int = 4,
+    program: Path, files: Sequence[Path], reading: Path | None = None, **options: Unpack[Options]
 ) -> list[Verdict]:
     """The verdicts of the check files on a program, perhaps only up to the first failure.
 
-    `reading` is the reading table, `patience` how many seconds a silence may last, `seed` that
-    of random payloads, `jobs` how many checks are tried side by side. Raises ChecksError if the
-    verdicts do not come to their end.
+    `reading` is the reading table. Raises ChecksError if the verdicts do not come to their end.
     """
-    options = {"patience": patience, "seed": seed, "first_failure": first_failure, "jobs": jobs}
     return list(stream_checks(program, files, reading, **options))
 
 
 def stream_checks(
-    program: Path,
-    files: Sequence[Path],
-    reading: Path | None = None,
-    *,
-    patience: float = 5.0,
-    seed: int = 1,
-    first_failure: bool = False,
-    jobs: int = 4,
+    program: Path, files: Sequence[Path], reading: Path | None = None, **options: Unpack[Options]
 ) -> Iterator[Verdict]:
     """The same verdicts one after another, each as soon as it is known. To stop the checks, close
     this iterator."""
-    options = {"patience": patience, "seed": seed, "first_failure": first_failure, "jobs": jobs}
     with closing(running_checks(program, files, reading, **options)) as running:
         for fresh in running:
             yield from fresh
 
 
 def running_checks(
-    program: Path,
-    files: Sequence[Path],
-    reading: Path | None = None,
-    *,
-    patience: float = 5.0,
-    seed: int = 1,
-    first_failure: bool = False,
-    jobs: int = 4,
+    program: Path, files: Sequence[Path], reading: Path | None = None, **options: Unpack[Options]
 ) -> Generator[list[Verdict], None, None]:
     """What stream_checks() yields, as lists: an empty one whenever nothing is new for a moment."""
-    options = [f"--program={program.absolute()}", f"--patience={patience}", f"--seed={seed}"]
-    options += [f"--reading={reading}"] if reading else []
-    options += ["--exitfirst"] if first_failure else []
-    options += [f"--jobs={jobs}"]
+    words = [f"--program={program.absolute()}"] + ([f"--reading={reading}"] if reading else [])
+    words += ["--exitfirst"] if options.pop("first_failure", False) else []
+    words += [f"--{name}={value}" for name, value in options.items()]
     with tempfile.TemporaryDirectory(prefix="socketlab-") as folder:
-        yield from _run_in(Path(folder), [*options, *map(str, files)])
+        yield from _run_in(Path(folder), [*words, *map(str, files)])
 
 
 def _run_in(folder: Path, words: list[str]) -> Generator[list[Verdict], None, None]:
