@@ -1,4 +1,4 @@
-"""Every test has a deadline: one that hangs fails and shows where."""
+"""Every test has a deadline: one that hangs fails and shows where. None touches your progress."""
 
 import signal
 
@@ -19,3 +19,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(SECONDS))
+
+
+@pytest.fixture(autouse=True)
+def own_progress(request: pytest.FixtureRequest, tmp_path_factory, monkeypatch) -> None:
+    """What a test does in a lab is not what you have done in it."""
+    folder = tmp_path_factory.getbasetemp() / "progress"
+    folder.mkdir(exist_ok=True)
+    monkeypatch.setenv("SOCKETLAB_PROGRESS", str(folder / f"{id(request.node)}.json"))

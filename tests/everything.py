@@ -35,7 +35,9 @@ def main() -> int:
     """Run every part; 0 if all of them pass."""
     failed = []
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        environment = os.environ | {"IPYTHONDIR": folder}  # nobody's own start-up files
+        # Nobody's own start-up files, nobody's own progress.
+        own = {"IPYTHONDIR": folder, "SOCKETLAB_PROGRESS": f"{folder}/progress.json"}
+        environment = os.environ | own
         for name, command in parts(sys.argv[1:]).items():
             print(f"\n== {name} ==", flush=True)
             if subprocess.run(command, cwd=ROOT, env=environment).returncode:

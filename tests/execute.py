@@ -1,7 +1,9 @@
 """Execute notebooks in place, top to bottom; what belongs to this machine is taken out."""
 
+import os
 import re
 import sys
+import tempfile
 from pathlib import Path
 
 import nbformat
@@ -28,7 +30,9 @@ def execute(path: Path) -> None:
         resources={"metadata": {"path": str(path.parent)}},
         extra_arguments=["--log-level=ERROR"],
     )
-    client.execute()
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["SOCKETLAB_PROGRESS"] = f"{folder}/progress.json"
+        client.execute()
     tidy(notebook)
     nbformat.write(notebook, path)
 

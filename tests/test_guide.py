@@ -192,6 +192,7 @@ def project(tmp_path, monkeypatch):
     """A learner's folder with lab 01 in it: the path of the program."""
     shutil.copytree(ROOT / "labs", tmp_path / "labs", ignore=shutil.ignore_patterns(".progress*"))
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("SOCKETLAB_PROGRESS")
     return tmp_path / "labs" / "01_echo_server.py"
 
 
