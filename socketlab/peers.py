@@ -7,6 +7,7 @@ elsewhere the pieces are sent apart, and the program may or may not read them ap
 
 from __future__ import annotations
 
+import errno
 import random
 import select
 import socket
@@ -20,6 +21,8 @@ from pathlib import Path
 LIMIT = 5.0  # seconds
 SMALL = 4096  # bytes: a buffer that is soon full
 _DATA_SEGS_IN = 152  # where struct tcp_info (linux/tcp.h) has tcpi_data_segs_in, since Linux 4.6
+_NETLINK_SOCK_DIAG, _BY_FAMILY = 4, 20  # linux/netlink.h, linux/sock_diag.h
+_RQUEUE = 16 + 4 + 48 + 4  # where an answer has idiag_rqueue (linux/inet_diag.h)
 _LINGER = "hh" if sys.platform == "win32" else "ii"  # struct linger: on or off, seconds
 
 
@@ -120,14 +123,40 @@ def unread(sock: socket.socket) -> int:
     """How many bytes lie at the other end, unread by its program; 0 where nobody can tell."""
     if sys.platform != "linux":
         return 0
-    table = Path("/proc/net/tcp6" if sock.family == socket.AF_INET6 else "/proc/net/tcp")
     try:
-        mine, other = _hex(sock, sock.getsockname()), _hex(sock, sock.getpeername())
+        mine, other = sock.getsockname(), sock.getpeername()
     except OSError:  # the other end is gone
         return 0
+    try:
+        return _unread_by_netlink(sock.family, other, mine)
+    except OSError:  # a kernel without sock_diag
+        return _unread_by_table(sock, other, mine)
+
+
+def _unread_by_netlink(family: int, local: tuple[str, int], remote: tuple[str, int]) -> int:
+    """Ask for one socket, however many there are: sock_diag(7)."""
+    packed = [socket.inet_pton(family, end[0]).ljust(16, b"\0") for end in (local, remote)]
+    ports = struct.pack("!HH", local[1], remote[1])
+    key = ports + b"".join(packed) + bytes(4) + b"\xff" * 8  # on any interface, with any cookie
+    ask = struct.pack("=BBxxI", family, socket.IPPROTO_TCP, 0xFFFFFFFF) + key
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_SOCK_DIAG) as netlink:
+        netlink.send(struct.pack("=IHHII", 16 + len(ask), _BY_FAMILY, 1, 0, 0) + ask)
+        answer = netlink.recv(4096)
+    if struct.unpack_from("=H", answer, 4)[0] == _BY_FAMILY:
+        return int(struct.unpack_from("=I", answer, _RQUEUE)[0])
+    number = -struct.unpack_from("=i", answer, 16)[0]
+    if number == errno.ENOENT:  # the other end is gone
+        return 0
+    raise OSError(number, "no answer from sock_diag")
+
+
+def _unread_by_table(sock: socket.socket, local: tuple[str, int], remote: tuple[str, int]) -> int:
+    """Read the table of all sockets: slow where there are thousands."""
+    table = Path("/proc/net/tcp6" if sock.family == socket.AF_INET6 else "/proc/net/tcp")
+    ends = [_hex(sock, local), _hex(sock, remote)]
     for line in table.read_text().splitlines()[1:]:
         words = line.split()
-        if words[1] == other and words[2] == mine:
+        if words[1:3] == ends:
             return int(words[4].partition(":")[2], 16)
     return 0
 

@@ -62,6 +62,27 @@ def test_a_program_that_does_not_read_is_not_waited_for_for_ever(pair):
 
 
 @LINUX
+@pytest.mark.parametrize("netlink", [True, False], ids=["netlink", "table"])
+def test_what_is_unread_is_counted(pair, monkeypatch, netlink):
+    def refuse(*_):
+        raise OSError("no sock_diag here")
+
+    way = "_unread_by_table" if netlink else "_unread_by_netlink"
+    monkeypatch.setattr(peers, way, refuse)
+    sock, conn = pair
+    assert peers.unread(sock) == 0
+    sock.sendall(b"hello")
+    peers.wait_arrived(sock)
+    assert peers.unread(sock) == 5
+    conn.recv(3)
+    assert peers.unread(sock) == 2
+    conn.recv(2)
+    conn.close()
+    assert peers.unread(sock) == 0
+    sock.close()
+
+
+@LINUX
 def test_each_small_send_is_a_segment(pair):
     sock, conn = pair
     for count in (1, 2, 3):
