@@ -20,7 +20,7 @@ _HOMES = {
     "room_for": "costs",
     "socket_states": "states",
     "usage": "costs",
-    "timeline": "timeline",
+    "timeline": "timelines",
     "two_hosts": "hosts",
     "wait_for_state": "states",
 }

@@ -89,7 +89,7 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _timeline(options: argparse.Namespace) -> int:
-    from socketlab.timeline import timeline  # matplotlib: only when it is needed
+    from socketlab.timelines import timeline  # matplotlib: only when it is needed
 
     return _draw(lambda: timeline(options.lab, options.program), options.save)
 

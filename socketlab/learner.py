@@ -15,7 +15,7 @@ from socketlab.harness.reading import reading_table
 from socketlab.harness.report import likely, report, wrapped
 from socketlab.harness.runner import run_checks
 from socketlab.harness.verdicts import Verdict
-from socketlab.progress import LabProgress, Progress
+from socketlab.progress_file import LabProgress, Progress
 
 if TYPE_CHECKING:
     from socketlab.figures import Picture
@@ -107,7 +107,7 @@ class Result:
 
         ValueError if no check fails, or if your program had no conversation in it.
         """
-        from socketlab.timeline import failing_conversation  # matplotlib: only when it is needed
+        from socketlab.timelines import failing_conversation  # matplotlib: when it is needed
 
         failed = first_failure(self.verdicts)
         if not (failed and self.checks and self.program):

@@ -17,7 +17,7 @@ from socketlab import learner
 from socketlab.harness.guide import GuideError, read_guide, signature
 from socketlab.harness.verdicts import Verdict
 from socketlab.learner import check, hint, progress
-from socketlab.progress import LabProgress, Progress
+from socketlab.progress_file import LabProgress, Progress
 
 ROOT = Path(__file__).parents[1]
 
@@ -169,7 +169,7 @@ def test_a_crash_in_the_middle_leaves_the_old_or_the_new(file):
     code = f"""
 import os, signal
 from pathlib import Path
-from socketlab.progress import LabProgress, Progress
+from socketlab.progress_file import LabProgress, Progress
 replace = os.replace
 os.replace = lambda *names: os.kill(os.getpid(), signal.SIGKILL)
 Progress(Path({str(file.path)!r})).write("01", LabProgress(2, 2, True))

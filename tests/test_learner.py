@@ -126,3 +126,14 @@ def test_the_end_of_the_kernel_ends_everything(checking):
     process.kill()
     process.wait(30)
     assert eventually(lambda: not alive(path))
+
+
+def test_no_module_stands_in_the_way_of_a_name():
+    code = (
+        "import importlib, pkgutil, socketlab\n"
+        "for module in pkgutil.iter_modules(socketlab.__path__, 'socketlab.'):\n"
+        "    importlib.import_module(module.name)\n"
+        "print([n for n in socketlab.__all__ if not callable(getattr(socketlab, n))])"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout == "[]\n"

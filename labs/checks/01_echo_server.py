@@ -43,7 +43,7 @@ def test_listens(start):
     """
     port = free_port(HOST)
     program = start(HOST, port)
-    program.steps.add(f"your program is started and told: {HOST} {port}")
+    program.steps.add(f"your program is started and told: {HOST} and a free port")
     try:
         seen = program.wait_listening()
     except Failed as failure:

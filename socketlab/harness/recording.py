@@ -26,8 +26,10 @@ class RecordedProgram(Program):
         super().__init__(path, calls, *args, patience=patience, runner=RUNNER)
 
     def kill(self) -> None:
-        """End it as `Program` does, but let it first write down what it is in the middle of."""
+        """End it as `Program` does, but first let it hear what was said to it, and write down what
+        it is in the middle of."""
         assert self._process.stdin
+        self.settle()
         self._process.stdin.close()
         self.wait_ended(2)
         super().kill()
