@@ -128,7 +128,8 @@ class Functions:
         """
         number = next(self._numbers)
         name = "sock" if number == 1 else f"sock{number}"
-        self.steps.add(f"{name} is connected to a peer" + (f", recv capped at {cap}" * bool(cap)))
+        capped = f"; each recv() and send() of it moves at most {cap} byte{'s' * (cap > 1)}"
+        self.steps.add(f"{name} is connected to a peer" + capped * bool(cap))
         with socket.socket() as listener:
             small = peers.SMALL if small_buffers else 0
             if small:
