@@ -1,0 +1,71 @@
+"""Mistake: decodes each piece by itself.
+
+Caught by: test_any_bytes
+Says: raised UnicodeDecodeError
+Diagnosed as: takes bytes for text
+"""
+
+import socket
+
+LONGEST = 65_535  # what two bytes can count
+
+
+def recv_exactly(conn, size):
+    """The next size bytes of the stream; EOFError if it ends before them."""
+    data = b""
+    while len(data) < size:
+        piece = conn.recv(size - len(data))  # never more than is still missing
+        if not piece:
+            raise EOFError(f"the stream ended after {len(data)} of {size} bytes")
+        data += piece
+    return data
+
+
+def send_message(conn, message):
+    """Send two bytes of length and the message; ValueError if it is too long for them."""
+    if len(message) > LONGEST:
+        raise ValueError(f"a message of {len(message)} bytes: {LONGEST} is the most")
+    conn.sendall(len(message).to_bytes(2, "big") + message)
+
+
+def recv_message(conn):
+    """The next message; None at the end of the stream, EOFError if that is inside a message."""
+    head = conn.recv(2)
+    if not head:
+        return None
+    head += recv_exactly(conn, 2 - len(head))  # even two bytes can come apart
+    return recv_exactly(conn, int.from_bytes(head, "big"))
+
+
+class LineReader:
+    """The lines of a connection, one a call, newline included; b"" at the end of the stream."""
+
+    def __init__(self, conn):
+        self.conn, self.text = conn, ""
+
+    def read_line(self):
+        """The next line."""
+        while "\n" not in self.text:
+            piece = self.conn.recv(1024)
+            if not piece:
+                break
+            self.text += piece.decode()
+        line, newline, self.text = self.text.partition("\n")
+        return (line + newline).encode()
+
+
+def main():
+    """Send messages and lines over a connection, and show what arrives at its other end."""
+    sock, conn = socket.socketpair()
+    with sock, conn:
+        for message in (b"one", b"", b"three"):
+            send_message(sock, message)
+        sock.sendall(b"a line\nthe last line")
+        sock.shutdown(socket.SHUT_WR)
+        print("messages:", [recv_message(conn) for _ in range(3)])
+        reader = LineReader(conn)
+        print("lines:", [reader.read_line() for _ in range(2)])
+
+
+if __name__ == "__main__":
+    main()

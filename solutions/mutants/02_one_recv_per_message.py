@@ -1,0 +1,73 @@
+"""Mistake: takes one recv() for one message and drops what comes with it.
+
+Caught by: test_messages_together
+Says: did not leave on the connection
+Diagnosed as: takes bytes of the next message
+"""
+
+import socket
+
+LONGEST = 65_535  # what two bytes can count
+
+
+def recv_exactly(conn, size):
+    """The next size bytes of the stream; EOFError if it ends before them."""
+    data = b""
+    while len(data) < size:
+        piece = conn.recv(size - len(data))  # never more than is still missing
+        if not piece:
+            raise EOFError(f"the stream ended after {len(data)} of {size} bytes")
+        data += piece
+    return data
+
+
+def send_message(conn, message):
+    """Send two bytes of length and the message; ValueError if it is too long for them."""
+    if len(message) > LONGEST:
+        raise ValueError(f"a message of {len(message)} bytes: {LONGEST} is the most")
+    conn.sendall(len(message).to_bytes(2, "big") + message)
+
+
+def recv_message(conn):
+    """The next message; None at the end of the stream, EOFError if that is inside a message."""
+    data = conn.recv(65537)
+    if not data:
+        return None
+    size = int.from_bytes(data[:2], "big")
+    while len(data) < 2 + size:
+        more = conn.recv(65537)
+        if not more:
+            raise EOFError("in the middle of a message")
+        data += more
+    return data[2 : 2 + size]
+
+
+class LineReader:
+    """The lines of a connection, one a call, newline included; b"" at the end of the stream."""
+
+    def __init__(self, conn):
+        self.conn, self.buffer = conn, b""
+
+    def read_line(self):
+        """The next line."""
+        while b"\n" not in self.buffer and (piece := self.conn.recv(1024)):
+            self.buffer += piece
+        line, newline, self.buffer = self.buffer.partition(b"\n")
+        return line + newline
+
+
+def main():
+    """Send messages and lines over a connection, and show what arrives at its other end."""
+    sock, conn = socket.socketpair()
+    with sock, conn:
+        for message in (b"one", b"", b"three"):
+            send_message(sock, message)
+        sock.sendall(b"a line\nthe last line")
+        sock.shutdown(socket.SHUT_WR)
+        print("messages:", [recv_message(conn) for _ in range(3)])
+        reader = LineReader(conn)
+        print("lines:", [reader.read_line() for _ in range(2)])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""Mistake: receives up to 1024 bytes and cuts off what it does not need.
+
+Caught by: test_takes_no_more
+Says: did not leave on the connection
+Diagnosed as: receives more than it needs, and throws it away
+"""
+
+import socket
+
+LONGEST = 65_535  # what two bytes can count
+
+
+def recv_exactly(conn, size):
+    """The next size bytes of the stream; EOFError if it ends before them."""
+    data = b""
+    while len(data) < size:
+        chunk = conn.recv(1024)
+        if not chunk:
+            raise EOFError("the stream ended")
+        data += chunk
+    return data[:size]
+
+
+def send_message(conn, message):
+    """Send two bytes of length and the message; ValueError if it is too long for them."""
+    if len(message) > LONGEST:
+        raise ValueError(f"a message of {len(message)} bytes: {LONGEST} is the most")
+    conn.sendall(len(message).to_bytes(2, "big") + message)
+
+
+def recv_message(conn):
+    """The next message; None at the end of the stream, EOFError if that is inside a message."""
+    head = conn.recv(2)
+    if not head:
+        return None
+    head += recv_exactly(conn, 2 - len(head))  # even two bytes can come apart
+    return recv_exactly(conn, int.from_bytes(head, "big"))
+
+
+class LineReader:
+    """The lines of a connection, one a call, newline included; b"" at the end of the stream."""
+
+    def __init__(self, conn):
+        self.conn, self.buffer = conn, b""
+
+    def read_line(self):
+        """The next line."""
+        while b"\n" not in self.buffer and (piece := self.conn.recv(1024)):
+            self.buffer += piece
+        line, newline, self.buffer = self.buffer.partition(b"\n")
+        return line + newline
+
+
+def main():
+    """Send messages and lines over a connection, and show what arrives at its other end."""
+    sock, conn = socket.socketpair()
+    with sock, conn:
+        for message in (b"one", b"", b"three"):
+            send_message(sock, message)
+        sock.sendall(b"a line\nthe last line")
+        sock.shutdown(socket.SHUT_WR)
+        print("messages:", [recv_message(conn) for _ in range(3)])
+        reader = LineReader(conn)
+        print("lines:", [reader.read_line() for _ in range(2)])
+
+
+if __name__ == "__main__":
+    main()
