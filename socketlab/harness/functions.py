@@ -200,7 +200,9 @@ class Functions:
     def _receive(self, what: str) -> dict[str, Any]:
         """The answer to the last request."""
         end, patience = self.program.patience.deadline(), self.program.patience
-        busy = self.program.cpu_seconds()
+        busy, soon = 0.0, min(0.1, max(0.0, end - time.monotonic()))
+        if not select.select([self._control], [], [], soon)[0]:
+            busy = self.program.cpu_seconds()  # does it wait, or is it busy? see below
         while not self._answer.endswith(b"\n"):
             readable = select.select([self._control], [], [], max(0.0, end - time.monotonic()))[0]
             if not readable:
