@@ -174,8 +174,12 @@ class Functions:
         self._ask("peek", do="peek", on=sock.number, nbytes=nbytes)
 
     def unread(self, sock: Held) -> bytes:
-        """What has arrived at the function's end and was not read by it. It is read now."""
-        value: bytes = self._ask("look what is unread", do="unread", on=sock.number)["value"]
+        """What has arrived at the function's end and was not read by it. It is read now.
+        Failed if the function has closed its end."""
+        value: bytes | None = self._ask("be looked into", do="unread", on=sock.number)["value"]
+        if value is None:
+            happened = f"{sock.words} is closed: your function closed the connection it was given."
+            raise self.failed(happened, signs=("closed",))
         return value
 
     def finish(self, sock: Held) -> None:

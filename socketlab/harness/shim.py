@@ -112,9 +112,9 @@ class Shim:
     def do_unread(self, request):
         """What has arrived and was not read."""
         sock = self.held[request["on"]]
-        before, data = sock.gettimeout(), b""
         if sock.fileno() < 0:  # closed by the function
-            return {"value": pack(data)}
+            return {"value": pack(None)}
+        before, data = sock.gettimeout(), b""
         sock.setblocking(False)
         with contextlib.suppress(OSError):  # nothing more is there, or it was closed
             while piece := socket.socket.recv(sock, 65536):
