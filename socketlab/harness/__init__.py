@@ -12,6 +12,7 @@ _HOMES = {
     "can_listen": "ports",
     "Client": "client",
     "difference": "scene",
+    "ended": "listener",
     "Failed": "scene",
     "finished": "listener",
     "free_port": "ports",

@@ -72,8 +72,9 @@ class Listener:
         self.sock.close()
 
 
-def finished(program: Program, limit: float = 0.0) -> str:
-    """What the program wrote to stdout, when it has ended with exit code 0. Failed otherwise."""
+def ended(program: Program, limit: float = 0.0) -> int:
+    """The exit code of the program, as soon as it has one. Failed if it still runs after `limit`
+    seconds (without one: after a silence)."""
     program.steps.add("the program is waited for")
     wait = limit or program.patience.silence
     before = program.cpu_seconds()
@@ -81,9 +82,15 @@ def finished(program: Program, limit: float = 0.0) -> str:
         program.look_inside(before, wait)
         program.patience.silence_was_full()
         raise program.failed(f"After {wait:g} seconds it still runs.", signs=("still runs",))
-    if program.exit_code:
-        raise program.failed(f"It ended with exit code {program.exit_code}.", wanted="exit code 0")
+    assert program.exit_code is not None
+    return program.exit_code
+
+
+def finished(program: Program, limit: float = 0.0) -> str:
+    """What the program wrote to stdout, when it has ended with exit code 0. Failed otherwise."""
+    if code := ended(program, limit):
+        raise program.failed(f"It ended with exit code {code}.", wanted="exit code 0")
     return program.stdout
 
 
-__all__ = ["Failed", "Listener", "finished"]
+__all__ = ["Failed", "Listener", "ended", "finished"]
