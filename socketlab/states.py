@@ -236,7 +236,9 @@ def _roles(rows: list[SocketRow], asked: list[_Asked]) -> dict[int, str]:
     there = {port for row in rows for port in row.ports}
     by_age = sorted(rows, key=lambda row: (row.fd < 0, row.pid or 0, row.fd, row.ports))
     wanted = [each.port for each in asked if each.port]
-    order = [*wanted, *memory.ports, *(port for row in by_age for port in row.ports)]
+    shown = {port for row in rows if row.connection in memory.shown for port in row.ports}
+    before = [port for port in memory.ports if port in shown]  # not another socket's, used again
+    order = [*wanted, *before, *(port for row in by_age for port in row.ports)]
     ports = [port for port in dict.fromkeys(order) if port in there]
     servers = _servers(there, asked)
     clients = {port for row in rows if not servers.isdisjoint(row.ports) for port in row.ports}

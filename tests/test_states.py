@@ -35,11 +35,15 @@ def stack() -> Iterator[ExitStack]:
 
 
 def listen(stack: ExitStack) -> socket.socket:
-    """A listener whose port nobody has had lately: with SO_REUSEADDR it may have TIME_WAIT."""
-    listener = stack.enter_context(socket.socket())
-    listener.bind(("127.0.0.1", 0))
-    listener.listen()
-    return listener
+    """A listener whose port nobody has had lately: clients of another test's server, which had it
+    before, may have left TIME_WAIT at their end, and that stops no bind()."""
+    while True:
+        listener = stack.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port = listener.getsockname()[1]
+        if [row.state for row in netstat.all_rows() if port in row.ports] == ["LISTEN"]:
+            return listener
 
 
 @pytest.fixture
