@@ -162,12 +162,13 @@ class Talker:
     def receive(self, nbytes: int) -> bytes:
         """Exactly so many bytes, whatever they are."""
         self._note(f"waits for {nbytes:,} bytes")
-        return self._collect(lambda got: nbytes - len(got), f"{nbytes:,} bytes")
+        return self.gather(b"", lambda got: nbytes - len(got), f"{nbytes:,} bytes")
 
     def receive_until(self, end: bytes) -> bytes:
         """What comes up to `end`, and `end` itself. Nothing after it is read."""
         self._note(f"waits for what ends in {end!r}")
-        return self._collect(lambda got: not got.endswith(end), f"something that ends in {end!r}")
+        wanted = f"something that ends in {end!r}"
+        return self.gather(b"", lambda got: not got.endswith(end), wanted)
 
     def receive_all(self) -> bytes:
         """Everything up to the end of the stream."""
@@ -177,13 +178,25 @@ class Talker:
             got += chunk
         return bytes(got)
 
-    def _collect(self, missing: Callable[[bytearray], int], wanted: str) -> bytes:
-        got = bytearray()
-        while count := missing(got):
-            chunk = self._read(int(count), got, wanted)
-            if not chunk:
+    def gather(self, sent: bytes, missing: Callable[[bytearray], int], wanted: str) -> bytes:
+        """Send all of `sent` and receive, both at once, until nothing is missing of what came:
+        `missing(got)` is how many bytes are, at least. `wanted` says it in words."""
+        if sent:
+            self._note(f"sends {show(sent)}")
+        left, got = memoryview(sent), bytearray()
+        while (count := int(missing(got))) or left:
+            readable, writable = self._wait(bool(left), count > 0)
+            seen = {"got": bytes(got) or "nothing", "wanted": wanted}
+            if not readable and not writable:
+                raise self._silent(self._nothing(_Talk(got=got)), **seen)
+            try:
+                left = left[self.sock.send(left[:65536]) :] if writable else left
+                chunk = self.sock.recv(count) if readable else None
+            except OSError as error:
+                raise self._broken(error, **seen) from None
+            if chunk == b"":
                 raise self._failed(EARLY, got=bytes(got), wanted=wanted, signs=("early end",))
-            got += chunk
+            got += chunk or b""
         return bytes(got)
 
     def _read(self, most: int, got: bytearray, wanted: str) -> bytes:
