@@ -23,6 +23,7 @@ SMALL = 4096  # bytes: a buffer that is soon full
 _DATA_SEGS_IN = 152  # where struct tcp_info (linux/tcp.h) has tcpi_data_segs_in, since Linux 4.6
 _NETLINK_SOCK_DIAG, _BY_FAMILY = 4, 20  # linux/netlink.h, linux/sock_diag.h
 _RQUEUE = 16 + 4 + 48 + 4  # where an answer has idiag_rqueue (linux/inet_diag.h)
+_TCP_CLOSE = 7  # include/net/tcp_states.h
 _LINGER = "hh" if sys.platform == "win32" else "ii"  # struct linger: on or off, seconds
 
 
@@ -174,6 +175,8 @@ def unacknowledged(sock: socket.socket) -> int:
         import fcntl
         import termios
 
+        if sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == _TCP_CLOSE:
+            return 0  # it was reset: the kernel would count those that are lost
         packed = fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4))
         return int(struct.unpack("i", packed)[0])
     if sys.platform == "darwin":

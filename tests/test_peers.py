@@ -106,6 +106,14 @@ def test_a_reset_is_not_a_goodbye(pair):
         conn.recv(1)
 
 
+@LINUX
+def test_what_a_reset_connection_lost_is_not_waited_for(pair):
+    sock, conn = pair
+    conn.close()
+    with pytest.raises((BrokenPipeError, ConnectionResetError)):
+        peers.send_apart(sock, peers.byte_by_byte(b"some"), limit=5)
+
+
 @pytest.fixture
 def start(tmp_path):
     """Starts a program from its source."""
