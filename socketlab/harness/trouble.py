@@ -94,8 +94,8 @@ _NUMBERED: tuple[tuple[set[int], str, str], ...] = (
     (
         {errno.EPIPE, errno.ECONNRESET, errno.ECONNABORTED, 10053, 10054},
         "",
-        "A client left in the middle of the conversation. That is normal: catch this error, "
-        "close that connection and go on with the next client.",
+        "The other side left in the middle of the conversation. That is normal: catch this error, "
+        "close that connection and go on with the next one.",
     ),
     (
         {errno.EBADF, 10038},

@@ -1,7 +1,7 @@
 """Mistake: does not expect that a client may reset its connection.
 
 Caught by: test_reset
-Says: A client left in the middle
+Says: left in the middle
 Diagnosed as: dies when a client leaves without a goodbye
 """
 
