@@ -223,6 +223,9 @@ def test_a_client_that_never_comes_or_ends_badly_is_told_so(start):
         with pytest.raises(Failed, match="Connection 1 did not come in time") as failure:
             listener.accept(start("import time; time.sleep(99)", patience=0.5))
     assert {"no connection", "waits", "at sleep"} <= set(failure.value.signs)
+    with Listener() as listener, pytest.raises(Failed, match="did not come") as failure:
+        listener.accept(start("while True: pass", patience=1.0))
+    assert {"no connection", "busy"} <= set(failure.value.signs)
     with pytest.raises(Failed, match="exit code 1") as failure:
         finished(start(CONVERSES, "127.0.0.1", free_port("127.0.0.1"), 1))
     assert "crash ConnectionRefusedError" in failure.value.signs
