@@ -45,10 +45,10 @@ What is wanted
 
 Good to know
     talk is where all functions keep what they know; it goes with its socket as key.data.
-    talk.error is a name: type(error).__name__.
-    Do not give one line to two tasks: unregister first, then close. OSError(code, "") with the
-    code of connect_ex() or of SO_ERROR is already an error of the right type.
-    asyncio in one thread is right, too. Only main() and what it prints have to stay.
+    talk.error is a name: type(error).__name__. OSError(code, "") with the code that connect_ex()
+    or SO_ERROR gave is already an error of the right type.
+    Unregister first, then close. A message may be empty: then send only the end of the stream.
+    asyncio in one thread is right, too. Only main(), and what it prints, has to stay.
 
 Not asked for
     Host names, IPv6, a server that ends its stream before it has read the whole message.

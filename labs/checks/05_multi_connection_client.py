@@ -73,6 +73,8 @@ def expect_results(program, *wanted, code=0, limit=0):
         got = next((each for each in lines if each.startswith(f"connection {number}: ")), "")
         if not re.fullmatch(line if "|" in line else re.escape(line), got):
             happened = f"It printed something else of connection {number}."
+            if not got:
+                happened = f'It printed no line that begins with "connection {number}: ".'
             got, line = got or "no such line", line.partition("|")[0]
             raise program.failed(happened, got=got, wanted=line, signs=("wrong result",))
     if [int(line.split()[1][:-1]) for line in lines] != list(range(1, len(wanted) + 1)):
