@@ -31,6 +31,7 @@ from socketlab.harness.workers import Job, can_fork, end_workers, hand_out, work
 HOST = "127.0.0.1"
 SLOW = 0.5  # seconds: a program that takes longer to listen is started ahead of its checks
 SPARES = 6  # so many at a time
+INTERLEAVED = Path(__file__).with_name("interleaved.py")
 
 Start = Callable[..., Program]
 
@@ -70,6 +71,13 @@ class Bench:
         if self._recorded:
             return self._recorded.start(self.path, words, self.patience)
         return Program(self.path, *words, patience=self.patience)
+
+    def interleaved(self) -> Program:
+        """The program on port 0, listening: its threads change places between any two steps."""
+        program = Program(self.path, HOST, 0, patience=self.patience, runner=INTERLEAVED)
+        program.steps.add("your program is started so that its threads often change places")
+        program.wait_listening()
+        return program
 
     def functions(self) -> Functions:
         """The functions of the program, imported in a process of its own."""
@@ -288,6 +296,15 @@ def start(bench: Bench) -> Iterator[Start]:
 def server(bench: Bench) -> Iterator[Program]:
     """The program, told to listen on a free port of 127.0.0.1, and listening."""
     program = bench.listening()
+    yield program
+    program.stop()
+
+
+@pytest.fixture
+def interleaved(bench: Bench) -> Iterator[Program]:
+    """As `server`, but the program's threads change places between any two of its steps: what
+    two threads must not do at once goes wrong nearly every time."""
+    program = bench.interleaved()
     yield program
     program.stop()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import linecache
 import os
 import re
 import signal
@@ -26,6 +27,8 @@ from socketlab.harness.trouble import (
     exit_text,
     last_lines,
     read_crash,
+    read_places,
+    read_thread_crash,
 )
 
 Address = tuple[str, int]
@@ -54,9 +57,11 @@ class Program:
         self.path, self.args, self.patience = path, [str(arg) for arg in args], patience
         self.steps, self.clients = Steps(), 0
         self._doing = self._doing_sign = ""  # what it did when it was last looked at
+        self._where: list[Crash] = []  # and where each of its threads was, if that was asked
         self.address: Address | None = None  # where it listened first, once that was seen
         files = map(str, [runner, path] if runner else [path])
-        command = [sys.executable, "-I", "-u", "-B", "-X", "utf8", *files, *self.args]
+        options = ["-I", "-u", "-B", "-X", "utf8", "-X", "faulthandler"]
+        command = [sys.executable, *options, *files, *self.args]
         with Program.starting:
             self._process = subprocess.Popen(command, **_apart(), stdin=self.stdin)
             Program.running.add(self)
@@ -249,8 +254,11 @@ class Program:
     def signs(self) -> tuple[str, ...]:
         """What the program did, in words for the diagnosis, such as "exit 0", "crash OSError",
         "waits", "busy", "at recv" (a method on the line where it is), "in serve_forever"."""
-        where = self.crash if self.exit_code is not None else None
+        where = self.thread_crash or (self._where[0] if self._where else None)
+        where = where or (self.crash if self.exit_code is not None else None)
         signs = [self._doing_sign] if self._doing_sign else []
+        if self.thread_crash:
+            signs += [f"crash {self.thread_crash.type}", "in a thread"]
         if where and not signs:
             signs = [f"crash {where.type}"]
         elif self.exit_code is not None and not signs:
@@ -266,12 +274,20 @@ class Program:
         return read_crash(self.stderr, str(self.path))
 
     @property
+    def thread_crash(self) -> Crash | None:
+        """The last traceback of a thread that ended while the program went on; None if there is
+        none. Clients that leave without a goodbye do that, too, and are not meant here."""
+        return read_thread_crash(self.stderr, str(self.path))
+
+    @property
     def port_was_taken(self) -> bool:
         """Whether the program ended because bind() or listen() found its port in use."""
         return self.crash is not None and self.crash.number in ADDRESS_IN_USE
 
     def explain(self) -> str:
         """What the program did, if that explains a failure: it stopped, it waits, it loops."""
+        if crash := self.thread_crash:
+            return crash_text(crash, "A thread of your program")
         if self._doing or self.exit_code is None:
             return self._doing
         if crash := self.crash:
@@ -284,15 +300,43 @@ class Program:
 
     def look_inside(self, cpu_before: float, waited: float) -> None:
         """Note for the report what the program does now. This ends it: at Ctrl-C Python shows
-        where it was. A program that waits used no CPU time in the `waited` seconds before."""
+        where it was, and faulthandler where each thread was. A program that waits used no CPU
+        time in the `waited` seconds before."""
         busy = self.cpu_seconds() - cpu_before > 0.05 * waited
         what = "was busy all the time, in a loop" if busy else "was waiting"
         self._doing_sign = "busy" if busy else "waits"
+        self._doing = f"Meanwhile your program {what}"
+        if self._hides_places() and self._ask_places():
+            self._doing += f", its main thread at {_place(self._where[0])}"
+            others = list(dict.fromkeys(map(_place, self._where[1:])))
+            self._doing += "".join(f"\nOther threads are at {place}" for place in others[:3])
+            return
         self.interrupt()
         crash = self.crash if self.wait_ended(1) else None
         shown = crash and crash.type == "KeyboardInterrupt"
-        where = f", at {crash.place}:\n    {crash.code}" if crash and shown else "."
-        self._doing = f"Meanwhile your program {what}{where}"
+        self._doing += f", at {_place(crash)}" if crash and shown else "."
+
+    def _hides_places(self) -> bool:
+        """Whether Ctrl-C would not show where it is: other threads, or a handler of its own."""
+        text = self.path.read_text(encoding="utf-8", errors="replace")
+        return self.threads() > 1 or "KeyboardInterrupt" in text or "SIGINT" in text
+
+    def _ask_places(self) -> bool:
+        """Let faulthandler show where each thread is, which ends the program. Whether it did."""
+        if sys.platform == "win32":
+            return False
+        with suppress(psutil.Error, AttributeError):
+            psutil.Process(self.pid).rlimit(psutil.RLIMIT_CORE, (0, 0))
+        self._process.send_signal(signal.SIGABRT)
+        self.wait_ended(1)
+        for line, function in read_places(self.stderr, str(self.path)):
+            code = linecache.getline(str(self.path), line).strip()
+            self._where.append(Crash("", "", line, function, code))
+        return bool(self._where)
+
+
+def _place(crash: Crash) -> str:
+    return f"{crash.place}:\n    {crash.code}"
 
 
 def runs(process: psutil.Process) -> bool:

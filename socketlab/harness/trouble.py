@@ -10,6 +10,11 @@ from dataclasses import dataclass
 LINE = 160  # characters of a line of output that are shown
 _FRAME = re.compile(r'^\s*File "(?P<path>.+)", line (?P<line>\d+)(?:, in (?P<function>.+))?$')
 _ERROR = re.compile(r"^(?P<type>[A-Za-z_][\w.]*)(?:: (?P<words>.*))?$")
+_THREAD = re.compile(
+    r"^Exception (?:in thread|(?:happened|occurred) during processing) .*\n", re.MULTILINE
+)
+_TRACEBACK = "Traceback (most recent call last):"
+_PLACE = re.compile(r'^  File "(.+)", line (\d+) in (.+)$', re.MULTILINE)
 _NUMBER = re.compile(r"^\[(?:Errno|WinError) (\d+)\]")
 
 
@@ -56,6 +61,29 @@ def read_crash(stderr: str, path: str) -> Crash | None:
     return Crash(error["type"], words, int(at["line"]), function, code)
 
 
+def read_thread_crash(stderr: str, path: str) -> Crash | None:
+    """The last traceback of a thread (or of a handler of socketserver) that is not about a lost
+    connection; None if there is none. Its line is 0 if it never came into the file `path`."""
+    found = None
+    for text in _THREAD.split(stderr)[1:]:
+        block = _TRACEBACK.join(text.split(_TRACEBACK)[:2])  # what comes next is another's
+        errors = list(filter(None, map(_ERROR.match, block.splitlines()[1:])))
+        last = Crash(errors[-1]["type"], errors[-1]["words"] or "", 0, "", "") if errors else None
+        crash = read_crash(block, path) or last
+        found = crash if crash and crash.number not in _LOST else found
+    return found
+
+
+def read_places(stderr: str, path: str) -> list[tuple[int, str]]:
+    """(line, function) where each thread is in the file `path`, the main thread first: what
+    faulthandler wrote, which shows the main thread last."""
+    places = []
+    for text in re.split(r"^(?:Current thread|Thread) 0x.*\n", stderr, flags=re.MULTILINE)[1:]:
+        frames = _PLACE.findall(text)
+        places += [(int(line), name) for file, line, name in frames if file == path][:1]
+    return places[::-1]
+
+
 def _not_utf8(last_line: str, path: str) -> Crash | None:
     """The one error that Python reports without a traceback: a file it cannot decode."""
     match = re.match(
@@ -66,6 +94,8 @@ def _not_utf8(last_line: str, path: str) -> Crash | None:
 
 # Winsock has numbers of its own for the same mistakes.
 ADDRESS_IN_USE = {errno.EADDRINUSE, 10048}
+
+_LOST = {errno.EPIPE, errno.ECONNRESET, errno.ECONNABORTED, 10053, 10054}  # by the client
 
 _NUMBERED: tuple[tuple[set[int], str, str], ...] = (
     (
@@ -92,7 +122,7 @@ _NUMBERED: tuple[tuple[set[int], str, str], ...] = (
         "accept() returned to talk to the client.",
     ),
     (
-        {errno.EPIPE, errno.ECONNRESET, errno.ECONNABORTED, 10053, 10054},
+        _LOST,
         "",
         "The other side left in the middle of the conversation. That is normal: catch this error, "
         "close that connection and go on with the next one.",
@@ -116,6 +146,11 @@ _TYPED: tuple[tuple[str, str, str], ...] = (
     ("EOFError", "input", "Nobody types here: the program must not call input()."),
     ("UnicodeDecodeError", "", "Not all bytes are text. Send back bytes; do not decode them."),
     ("TypeError", "exactly one argument", "An address is one value, a pair: (host, port)."),
+    (
+        "TypeError",
+        "argument after * must be an iterable",
+        "args of Thread() is a tuple, and a tuple of one has a comma: (conn,).",
+    ),
     ("TypeError", "interpreted as an integer", "A port is a number, not text: use int()."),
     ("TypeError", "'NoneType' object", "This value is None: does a function lack its return?"),
     ("TypeError", "'tuple' object", _PAIR),
@@ -148,11 +183,11 @@ def is_explained(text: str) -> bool:
     return any(text.endswith(meaning) for meaning in meanings) or " still to be written: " in text
 
 
-def crash_text(crash: Crash) -> str:
-    """Where the program stopped, the line of code, the error, and what it means."""
+def crash_text(crash: Crash, who: str = "Your program") -> str:
+    """Where the program (or a thread of it) stopped, the line, the error, and what it means."""
     if crash.type == "NotImplementedError" and "TODO" in crash.words:
         return f"Line {crash.line} is still to be written: {crash.words}"
-    head = f"Your program stopped at {crash.place}:"
+    head = f"{who} stopped at {crash.place}:" if crash.line else f"{who} could not begin:"
     error = crash.type + (f": {crash.words}" if crash.words else "")
     shown = [head, *(f"    {text}" for text in (crash.code, error) if text)]
     meaning = crash_meaning(crash)
