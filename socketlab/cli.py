@@ -51,9 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     lab.set_defaults(run=_check)
 
     lab.add_argument("--watch", action="store_true", help="check it on every save, with keys")
-    lab.add_argument(
-        "--ladder", type=Path, metavar="FILE", help="draw what failed"
-    )
+    lab.add_argument("--ladder", type=Path, metavar="FILE", help="draw what failed")
     lab.add_argument("--seed", type=int, default=1, help="of random data (default: %(default)s)")
 
     time = commands.add_parser("timeline", help="draw your program's timeline and the reference's")
