@@ -15,11 +15,13 @@ import struct
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 
 LIMIT = 5.0  # seconds
 SMALL = 4096  # bytes: a buffer that is soon full
+ETHERNET = 1460  # bytes: a segment that is small
 _DATA_SEGS_IN = 152  # where struct tcp_info (linux/tcp.h) has tcpi_data_segs_in, since Linux 4.6
 _NETLINK_SOCK_DIAG, _BY_FAMILY = 4, 20  # linux/netlink.h, linux/sock_diag.h
 _RQUEUE = 16 + 4 + 48 + 4  # where an answer has idiag_rqueue (linux/inet_diag.h)
@@ -48,6 +50,15 @@ def small_buffers(sock: socket.socket, nbytes: int = SMALL) -> None:
     """Let the kernel keep little for `sock`. Before connect() or listen(), to be in force."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, nbytes)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, nbytes)
+
+
+def small_segments(sock: socket.socket) -> None:
+    """Let the kernel at the other end keep little for this connection. Before connect().
+
+    It keeps room for ten segments and more, and on loopback a segment has 64 KiB."""
+    if hasattr(socket, "TCP_MAXSEG"):
+        with suppress(OSError):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, ETHERNET)
 
 
 def send_at_once(sock: socket.socket, data: bytes, limit: float = LIMIT) -> None:

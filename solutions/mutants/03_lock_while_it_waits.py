@@ -1,0 +1,60 @@
+"""Mistake: holds the lock for the whole conversation.
+
+Caught by: test_silent_client
+Says: Nothing came back
+Diagnosed as: holds the lock while it waits for a client
+"""
+
+import socket
+import sys
+import threading
+
+
+class Counter:
+    """Gives out 1, 2, 3, ...: each number once, however many threads ask."""
+
+    def __init__(self):
+        self.number, self.lock = 0, threading.Lock()
+
+    def count(self):
+        """One more: its number."""
+        with self.lock:
+            self.number += 1
+            return self.number
+
+
+lock = threading.Lock()
+
+
+def serve_client(conn, counter):
+    """Answer each line with its number and itself, until the client has no more to say."""
+    with conn, conn.makefile("rb") as lines:
+        while True:
+            with lock:
+                line = lines.readline()
+                if not line.endswith(b"\n"):
+                    return
+                conn.sendall(str(counter.count()).encode() + b" " + line)
+
+
+def serve_forever(listener):
+    """Serve each client in a thread of its own, all with one counter. Return at Ctrl-C."""
+    counter = Counter()
+    try:
+        while True:
+            conn, _ = listener.accept()
+            threading.Thread(target=serve_client, args=(conn, counter), daemon=True).start()
+    except KeyboardInterrupt:
+        pass
+
+
+def main():
+    """Serve on the host and port given on the command line."""
+    if len(sys.argv) != 3:
+        sys.exit("usage: python labs/03_threaded_server.py HOST PORT")
+    with socket.create_server((sys.argv[1], int(sys.argv[2]))) as listener:
+        serve_forever(listener)
+
+
+if __name__ == "__main__":
+    main()
