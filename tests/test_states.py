@@ -42,8 +42,12 @@ def listen(stack: ExitStack) -> socket.socket:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
         port = listener.getsockname()[1]
-        if [row.state for row in netstat.all_rows() if port in row.ports] == ["LISTEN"]:
+        if states_of(port) == ["LISTEN"]:
             return listener
+
+
+def states_of(port: int) -> list[str]:
+    return [row.state for row in netstat.all_rows() if port in row.ports]
 
 
 @pytest.fixture
@@ -185,10 +189,12 @@ def test_sockets_of_another_process(stack: ExitStack) -> None:
         "print(listener.getsockname()[1], flush=True); conn, _ = listener.accept(); conn.recv(1)"
     )
     words = [sys.executable, "-W", "error", "-c", code]
-    process = stack.enter_context(subprocess.Popen(words, stdout=subprocess.PIPE, text=True))
-    stack.callback(process.kill)
-    assert process.stdout
-    port = int(process.stdout.readline())
+    port = 0
+    while states_of(port) != ["LISTEN"]:  # a port without a past, as in listen()
+        process = stack.enter_context(subprocess.Popen(words, stdout=subprocess.PIPE, text=True))
+        stack.callback(process.kill)
+        assert process.stdout
+        port = int(process.stdout.readline())
     table = socket_states(port)
     assert [(row.state, row.holder) for row in table] == [("LISTEN", "another process")]
     if sys.platform != "darwin":  # where only root may see it

@@ -316,13 +316,16 @@ class Call:
         return self
 
     def _wait_taken(self, peer: Talker) -> None:
-        pause, patience = 0.0002, self.functions.program.patience
-        end = patience.deadline()
+        program = self.functions.program
+        pause, patience, cpu = 0.0002, program.patience, -1.0
+        began, end = time.monotonic(), patience.deadline()
         while peers.unacknowledged(peer.sock) or peers.unread(peer.sock):
             if select.select([self.functions._control], [], [], pause)[0]:
                 return
+            if cpu < 0 and time.monotonic() > (began + end) / 2:
+                cpu = program.cpu_seconds()  # now it has started: is it busy, or does it wait?
             if time.monotonic() > end:
-                self.functions.program.look_inside(0, patience.silence)
+                program.look_inside(cpu, (end - began) / 2)
                 patience.silence_was_full()
                 happened = f"{self.name}() does not read what was sent."
                 raise self.functions.failed(happened, signs=("not read",))
