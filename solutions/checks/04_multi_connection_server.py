@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager, suppress
 
 from socketlab.harness import Client, lab_check
 
-LONG = bytes(range(251)) * (24_000 if sys.platform == "linux" else 96_000)
+LONG = bytes(range(251)) * (10_000 if sys.platform == "linux" else 96_000)
 
 
 def echo(client, data):

@@ -1,4 +1,4 @@
-"""Mistake: a loop accepts until nobody waits, but the listener blocks: it waits there for the next client.
+"""Mistake: a loop accepts until nobody waits, but the listener blocks.
 
 Caught by: test_one_client
 Says: accept
@@ -9,7 +9,6 @@ import os
 import selectors
 import socket
 import sys
-
 
 CHUNK = 65536  # bytes: the most to receive at once
 

@@ -1,7 +1,7 @@
 """Mistake: catches BlockingIOError only: a reset ends the server.
 
 Caught by: test_reset
-Says: A client left in the middle
+Says: left in the middle
 Diagnosed as: dies when a client breaks off
 """
 
@@ -9,7 +9,6 @@ import os
 import selectors
 import socket
 import sys
-
 
 CHUNK = 65536  # bytes: the most to receive at once
 
@@ -43,7 +42,7 @@ def serve_client(selector, conn, owed):
     try:
         echo(selector, conn, owed)
     except BlockingIOError:
-        pass
+        return
 
 
 def echo(selector, conn, owed):

@@ -2,14 +2,13 @@
 
 Caught by: test_reads_late
 Says: then nothing for
-Diagnosed as: loses what send() did not take
+Diagnosed as: does not send the rest
 """
 
 import os
 import selectors
 import socket
 import sys
-
 
 CHUNK = 65536  # bytes: the most to receive at once
 

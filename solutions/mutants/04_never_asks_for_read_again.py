@@ -1,7 +1,7 @@
 """Mistake: goes from READ to WRITE when it owes something, and never back.
 
 Caught by: test_reads_late
-Says: Nothing came back
+Says: then nothing for
 Diagnosed as: does not go back to READ
 """
 
@@ -9,9 +9,7 @@ import os
 import selectors
 import socket
 import sys
-
-
-CHUNK = 65536  # bytes: the most to receive at once
+import types
 
 
 def make_listener(host, port):
@@ -25,44 +23,11 @@ def make_listener(host, port):
     return listener
 
 
-def accept_clients(selector, listener):
-    """Accept who waits, and register each connection: non-blocking, for READ, nothing owed."""
-    while True:
-        try:
-            conn, _ = listener.accept()
-        except BlockingIOError:  # nobody waits any more
-            return
-        except ConnectionError:  # not Linux: this client has left the queue
-            continue
-        conn.setblocking(False)
-        selector.register(conn, selectors.EVENT_READ, b"")
-
-
-def serve_client(selector, conn, owed):
-    """Echo; if this connection is broken, hang up. "Not now" is no reason to hang up."""
-    try:
-        echo(selector, conn, owed)
-    except BlockingIOError:
-        pass
-    except OSError:
-        hang_up(selector, conn)
-
-
-def echo(selector, conn, owed):
-    """Send conn what it is owed, or else what it says now; hang up at its end of the stream."""
-    data = owed or conn.recv(CHUNK)
-    if not data:  # and nothing is owed: while something is, nothing is received
-        return hang_up(selector, conn)
-    try:
-        owed = data[conn.send(data) :]
-    except BlockingIOError:
-        owed = data
-    if owed:
-        selector.modify(conn, selectors.EVENT_WRITE, owed)
-    else:
-        selector.modify(conn, selector.get_key(conn).events, b"")
-        if selector.get_key(conn).events == selectors.EVENT_WRITE:
-            selector.modify(conn, 0 or selectors.EVENT_WRITE, b"")
+def accept_client(selector, listener):
+    """Accept one client, with a place for what it is owed."""
+    conn, _ = listener.accept()
+    conn.setblocking(False)
+    selector.register(conn, selectors.EVENT_READ, types.SimpleNamespace(out=b""))
 
 
 def hang_up(selector, conn):
@@ -71,16 +36,35 @@ def hang_up(selector, conn):
     conn.close()
 
 
+def serve_client(selector, key, mask):
+    """Receive and send, whichever is possible now."""
+    conn, data = key.fileobj, key.data
+    if mask & selectors.EVENT_READ:
+        data.out = conn.recv(4096)
+        if not data.out:
+            return hang_up(selector, conn)
+    if data.out:
+        sent = conn.send(data.out)
+        data.out = data.out[sent:]
+        if data.out:
+            selector.modify(conn, selectors.EVENT_WRITE, data)
+
+
 def serve_forever(listener):
     """Serve everybody who connects, in this thread: whoever is ready is next."""
-    with selectors.DefaultSelector() as selector:
-        selector.register(listener, selectors.EVENT_READ)
-        while True:
-            for key, _ in selector.select():
-                if key.data is None:
-                    accept_clients(selector, key.fileobj)
-                else:
-                    serve_client(selector, key.fileobj, key.data)
+    selector = selectors.DefaultSelector()
+    selector.register(listener, selectors.EVENT_READ)
+    while True:
+        for key, mask in selector.select():
+            if key.data is None:
+                accept_client(selector, key.fileobj)
+                continue
+            try:
+                serve_client(selector, key, mask)
+            except BlockingIOError:
+                selector.modify(key.fileobj, selectors.EVENT_WRITE, key.data)
+            except ConnectionError:
+                hang_up(selector, key.fileobj)
 
 
 def main():

@@ -47,9 +47,10 @@ def serve_client(selector, conn, mask):
             return
         owed.extend(data)
     try:
-        del owed[: conn.send(owed)]
+        sent = conn.send(owed)
     except BlockingIOError:
-        pass
+        sent = 0
+    del owed[:sent]
     events = selectors.EVENT_WRITE if owed else selectors.EVENT_READ
     selector.modify(conn, events, "client")
 

@@ -10,7 +10,6 @@ import selectors
 import socket
 import sys
 
-
 CHUNK = 65536  # bytes: the most to receive at once
 
 

@@ -11,7 +11,6 @@ import socket
 import sys
 import types
 
-
 LIMIT = 100_000  # bytes: while more is owed, nothing is received
 
 
