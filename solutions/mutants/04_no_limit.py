@@ -41,7 +41,7 @@ def serve_client(selector, key, mask):
     """Receive and send, whichever is possible now."""
     conn, data = key.fileobj, key.data
     if mask & selectors.EVENT_READ:
-        received = conn.recv(1024)
+        received = conn.recv(16384)
         data.out += received
         data.done = not received
     if mask & selectors.EVENT_WRITE and data.out:

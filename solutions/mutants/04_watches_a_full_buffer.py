@@ -11,7 +11,7 @@ import socket
 import sys
 import types
 
-LIMIT = 100_000  # bytes: while more is owed, nothing is received
+LIMIT = 1_000_000  # bytes: while more is owed, nothing is received
 
 
 def make_listener(host, port):
@@ -43,7 +43,7 @@ def serve_client(selector, key, mask):
     """Receive and send, whichever is possible now."""
     conn, data = key.fileobj, key.data
     if mask & selectors.EVENT_READ and len(data.out) < LIMIT:
-        received = conn.recv(1024)
+        received = conn.recv(16384)
         data.out += received
         data.done = not received
     if mask & selectors.EVENT_WRITE and data.out:
