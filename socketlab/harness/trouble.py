@@ -113,7 +113,8 @@ _NUMBERED: tuple[tuple[set[int], str, str], ...] = (
     (
         {errno.EINVAL, 10022},
         "accept",
-        "accept() needs a socket that listens: call listen() first.",
+        "accept() needs a socket that listens: the listener, after listen(). A connection cannot "
+        "accept.",
     ),
     (
         {errno.ENOTCONN, 10057},
