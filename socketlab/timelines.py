@@ -41,9 +41,9 @@ def timeline(lab: str | int | os.PathLike[str], program: str | os.PathLike[str] 
     if not _connected(spans):
         told = f"Your program took part in no connection. {verdict.happened}"
         told = "\n".join(filter(None, [told, verdict.program]))
-        return _lanes(side, {REFERENCE: (reference, told)}, told)
+        return _lanes(side, {REFERENCE: (reference, _short(told))}, told)
     told = "\n".join(filter(None, [verdict.happened, verdict.program]))
-    mine = spans, told or _sentence(verdict.title)
+    mine = spans, _short(told or _sentence(verdict.title))
     return _lanes(side, {YOURS: mine, REFERENCE: (reference, "")}, told)
 
 
@@ -67,6 +67,12 @@ def _words(found: Conversation, names: dict[str, str], side: Side) -> str:
     if len(found.connections) == 1:
         return describe_connection(found.connections[0])
     return describe_lanes(found, names, side)
+
+
+def _short(told: str) -> str:
+    """The lines of a report that are no lines of code, as one paragraph."""
+    lines = [line for line in told.splitlines() if not line.startswith("    ")]
+    return " ".join(f"{line[:-1]}." if line.endswith(":") else line for line in lines)
 
 
 def _sentence(title: str) -> str:
@@ -108,7 +114,9 @@ def failing_conversation(program: Path, checks: Path, failed: Verdict, seed: int
     if last.call in OPENING:
         raise ValueError(f"{NOTHING} your function neither sent nor received anything. {happened}")
     if verdict.wanted:
-        heading["subtitle"] = f"{happened} Wanted: {verdict.wanted}. Got: {verdict.got}."
+        heading["subtitle"] = (
+            f"{happened.rstrip('.')}. Wanted: {verdict.wanted}. Got: {verdict.got}."
+        )
     return draw_ladder(spans, **heading, sides=("your function", "its peer"))
 
 
