@@ -135,6 +135,12 @@ def test_a_program_that_spins_is_cut_short(tmp_path):
     assert len(spans) <= MOST + 1000
 
 
+def test_the_thread_that_keeps_its_calls_is_not_counted(tmp_path):
+    look = "if server.threads() != 2: raise server.failed(f'{server.threads()} threads')"
+    verdict, _ = recorded(tmp_path, THREADS, more=look)
+    assert verdict.outcome == "pass", verdict
+
+
 def test_a_recorded_program_has_no_keyboard(tmp_path):
     verdict, _ = recorded(tmp_path, TYPES)
     assert verdict.outcome == "pass", verdict
@@ -163,6 +169,18 @@ def test_the_conversation_of_a_function(mutant, failed, told):
     picture = result.ladder()
     assert repr(picture).split("\n") == told
     assert {"your function", "its peer"} <= set(texts(picture))
+
+
+def test_a_function_that_waits_is_seen_waiting(tmp_path):
+    program = tmp_path / "waits.py"
+    program.write_text("def recv_exactly(conn, size):\n    while conn.recv(100): pass\n")
+    verdict = Verdict("test_recv_exactly", "five bytes", "fail")
+    checks = ROOT / "labs" / "checks" / "02_framing.py"
+    picture = Result("", (verdict,), checks=checks, program=program).ladder()
+    assert repr(picture).split("\n")[1:] == [
+        "recv() = b'hello'   <--  send(b'hello')",
+        "recv()  unfinished",
+    ]
 
 
 @pytest.mark.parametrize(
