@@ -82,7 +82,7 @@ def _check(options: argparse.Namespace) -> int:
     shown = replace(result, explain_all=options.all, how_to_see_all="--all")
     print(_dressed(repr(shown), sys.stdout))
     if options.ladder and not result.passed:
-        return _draw(result.ladder, options.ladder) or FAILED
+        return _draw(result.ladder, options.ladder, nothing=FAILED) or FAILED
     return PASSED if result.passed else FAILED
 
 
@@ -92,13 +92,14 @@ def _timeline(options: argparse.Namespace) -> int:
     return _draw(lambda: timeline(options.lab, options.program), options.save)
 
 
-def _draw(picture: Callable[[], Picture], path: Path) -> int:
-    """Draw a picture into a file, and say in words what it shows."""
+def _draw(picture: Callable[[], Picture], path: Path, nothing: int = USAGE) -> int:
+    """Draw a picture into a file, and say in words what it shows; `nothing` is the exit code if
+    there is none."""
     try:
         drawn = picture()
         print(f"\n{drawn}\n\nDrawn in {drawn.save(path)}")
     except ValueError as error:
-        return _complain(error, USAGE)
+        return _complain(error, nothing)
     except OSError as error:
         return _complain(f"cannot draw into {path}: {error.strerror}", USAGE)
     return PASSED

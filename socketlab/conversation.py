@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 Side = Literal["client", "server"]
 Kind = Literal["handshake", "data", "end", "reset"]
 
+SIDES: tuple[Side, Side] = ("server", "client")
 SENDS = ("send", "sendall", "sendto", "sendmsg")
 RECEIVES = ("recv", "recv_into", "recvfrom", "recvfrom_into", "recvmsg", "recvmsg_into")
 EMPTY = tuple(f"{call}(0)" for call in RECEIVES)  # asked for nothing: b"" is not the end
@@ -103,11 +104,16 @@ class Connection:
 class Conversation:
     """All connections of a recording, and what each server thread did (every span it made,
     `select` and waiting `accept` calls among them, but not those of INTEREST, in time order), by
-    thread name."""
+    thread name; likewise each client thread."""
 
     connections: tuple[Connection, ...] = ()
     server_threads: dict[str, tuple[Span, ...]] = field(default_factory=dict)
     end: float = 0.0
+    client_threads: dict[str, tuple[Span, ...]] = field(default_factory=dict)
+
+    def threads(self, side: Side) -> dict[str, tuple[Span, ...]]:
+        """What each thread of this side did, by its name."""
+        return self.server_threads if side == "server" else self.client_threads
 
 
 def conversation(spans: Iterable[Span]) -> Conversation:
@@ -120,16 +126,17 @@ def conversation(spans: Iterable[Span]) -> Conversation:
     spans = sorted(_checked(spans), key=lambda span: (span.start, span.end))
     end = max((span.end for span in spans), default=0.0)
     by_name: dict[str, list[Span]] = defaultdict(list)
-    threads: dict[str, list[Span]] = defaultdict(list)
+    threads: dict[Side, dict[str, list[Span]]] = {side: defaultdict(list) for side in SIDES}
     for span in spans:
         if span.conn:
             by_name[span.conn].append(span)
-        if span.side == "server" and span.call not in INTEREST:
-            threads[span.thread].append(span)
+        if span.call not in INTEREST:
+            threads[span.side][span.thread].append(span)
     connections = sorted((_connection(*item, end) for item in by_name.items()), key=_order)
-    return Conversation(
-        tuple(connections), {name: tuple(calls) for name, calls in threads.items()}, end
+    server, client = (
+        {name: tuple(calls) for name, calls in threads[side].items()} for side in SIDES
     )
+    return Conversation(tuple(connections), server, end, client)
 
 
 def _checked(spans: Iterable[Span]) -> list[Span]:

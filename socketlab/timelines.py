@@ -8,16 +8,21 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from socketlab.conversation import Span
-from socketlab.figures import Picture, draw_ladder, draw_lanes
+from socketlab.conversation import Conversation, Side, Span, conversation
+from socketlab.figures import Picture, draw_ladder
+from socketlab.figures.lanes import draw_lanes
 from socketlab.harness.runner import run_checks
 from socketlab.harness.verdicts import Verdict
 from socketlab.learner import Lab, find_lab
 from socketlab.spans import read_spans, write_spans
-from socketlab.words import describe
+from socketlab.words import describe_connection, describe_lanes
 
 SCENE = "test_scene"
 YOURS, REFERENCE = "Your program", "The reference"
+PROGRAM, FUNCTION = "program", "function"  # main threads of what is recorded
+UNNAMED = ("MainThread", "visitor")  # threads of a scene that say nothing of their connection
+NOTHING = "There is nothing to draw:"
+OPENING = ("connect", "accept")
 
 
 def timeline(lab: str | int | os.PathLike[str], program: str | os.PathLike[str] = "") -> Picture:
@@ -32,17 +37,59 @@ def timeline(lab: str | int | os.PathLike[str], program: str | os.PathLike[str] 
         raise ValueError(f"{found.title} has no timeline: nobody connects to its program.")
     verdict, spans = record_check(Path(program) if program else own_file, found.scene, SCENE)
     reference = read_spans(found.scene.with_suffix(".jsonl"))
+    side = _side(reference)
     if not _connected(spans):
-        told = [f"Your program took part in no connection. {verdict.happened}", verdict.program]
-        picture = draw_lanes(reference, titles=[REFERENCE], subtitles=[f"{verdict.title}."])
-        picture.words = "\n".join([*filter(None, told), "", f"{REFERENCE}:", picture.words])
-        return picture
-    subtitles = [verdict.happened or f"{verdict.title[:1].upper()}{verdict.title[1:]}.", ""]
-    titles = [YOURS, REFERENCE]
-    picture = draw_lanes(spans, reference, titles=titles, subtitles=subtitles)
-    both = zip(titles, (spans, reference), strict=True)
-    picture.words = "\n\n".join(f"{title}:\n{describe(each)}" for title, each in both)
-    return picture
+        told = f"Your program took part in no connection. {verdict.happened}"
+        told = "\n".join(filter(None, [told, verdict.program]))
+        return _lanes(side, {REFERENCE: (reference, _short(told))}, told)
+    told = "\n".join(filter(None, [verdict.happened, verdict.program]))
+    mine = spans, _short(told or _sentence(verdict.title))
+    return _lanes(side, {YOURS: mine, REFERENCE: (reference, "")}, told)
+
+
+Panels = dict[str, tuple[Sequence[Span], str]]  # spans and a subtitle, by title
+
+
+def _lanes(side: Side, panels: Panels, told: str = "") -> Picture:
+    """Lanes with the threads of one side, and each connection called what its scene says."""
+    found = [conversation(spans) for spans, _ in panels.values()]
+    names = [_names(spans, side) for spans, _ in panels.values()]
+    words = [
+        f"{title}:\n{_words(*each, side)}"
+        for title, *each in zip(panels, found, names, strict=True)
+    ]
+    headings = {"titles": [*panels], "subtitles": [subtitle for _, subtitle in panels.values()]}
+    text = "\n\n".join([told, *words] if told else words)
+    return draw_lanes(*found, **headings, names=names, threads=side, words=text)
+
+
+def _words(found: Conversation, names: dict[str, str], side: Side) -> str:
+    if len(found.connections) == 1:
+        return describe_connection(found.connections[0])
+    return describe_lanes(found, names, side)
+
+
+def _short(told: str) -> str:
+    """The lines of a report that are no lines of code, as one paragraph."""
+    lines = [line for line in told.splitlines() if not line.startswith("    ")]
+    return " ".join(f"{line[:-1]}." if line.endswith(":") else line for line in lines)
+
+
+def _sentence(title: str) -> str:
+    return f"{title[:1].upper()}{title[1:]}."
+
+
+def _side(reference: Sequence[Span]) -> Side:
+    """On which side the program of a lab is."""
+    return next(span.side for span in reference if span.thread == PROGRAM and span.conn)
+
+
+def _names(spans: Sequence[Span], side: Side) -> dict[str, str]:
+    """The letters of connections, and what the scene calls them: its threads have these names."""
+    theirs = [span for span in spans if span.side != side and span.conn]
+    letters = {span.conn: span.conn for span in spans if span.conn}
+    named = [span for span in theirs if not span.thread.startswith(UNNAMED)]
+    return letters | {span.conn: span.thread for span in named}
 
 
 def keep_reference(lab: Lab, solution: Path) -> None:
@@ -56,13 +103,21 @@ def keep_reference(lab: Lab, solution: Path) -> None:
 def failing_conversation(program: Path, checks: Path, failed: Verdict, seed: int = 1) -> Picture:
     """The conversation in which a check failed, recorded by trying that check once more."""
     verdict, spans = record_check(program, checks, failed.name, seed)
+    happened = verdict.happened or "The check passes now."
     if not (names := _connected(spans)):
-        happened = verdict.happened or "The check passes now."
-        raise ValueError(f"Your program had no conversation in this check. {happened}")
+        raise ValueError(f"{NOTHING} your program had no conversation in this check. {happened}")
     last = max((s for s in spans if s.conn in names and s.side == "client"), key=lambda s: s.end)
-    return draw_ladder(
-        spans, connection=last.conn, title=failed.title, subtitle=verdict.happened or None
-    )
+    heading = {"title": failed.title, "subtitle": verdict.happened or None}
+    if last.thread != FUNCTION:
+        return draw_ladder(spans, connection=last.conn, **heading)
+    spans = tuple(s for s in spans if s.conn == last.conn and s.call not in OPENING)
+    if last.call in OPENING:
+        raise ValueError(f"{NOTHING} your function neither sent nor received anything. {happened}")
+    if verdict.wanted:
+        heading["subtitle"] = (
+            f"{happened.rstrip('.')}. Wanted: {verdict.wanted}. Got: {verdict.got}."
+        )
+    return draw_ladder(spans, **heading, sides=("your function", "its peer"))
 
 
 def record_check(

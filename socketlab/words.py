@@ -30,23 +30,30 @@ def describe(spans: Iterable[Span]) -> str:
     return describe_lanes(found)
 
 
-def describe_connection(connection: Connection) -> str:
-    """A table of two columns, client and server, and an arrow for what went between them."""
+def describe_connection(
+    connection: Connection, sides: tuple[str, str] = ("client", "server")
+) -> str:
+    """A table of two columns, client and server, and an arrow for what went between them.
+
+    `sides` is what to call the two.
+    """
     advice = "take one of conversation(recording).connections, or use describe(recording)"
     _check(connection, Connection, advice)
     if _is_much(connection):
-        return _sum(connection)
-    table = [("client", "", "server"), *rows(connection)]
+        return _sum(connection, sides)
+    table = [(sides[0], "", sides[1]), *rows(connection)]
     width = max(len(left) for left, _, _ in table)
     return "\n".join(
         f"{left:{width}}  {arrow:3}  {right}".rstrip() for left, arrow, right in table
     )
 
 
-def describe_lanes(found: Conversation, names: Mapping[str, str] | None = None) -> str:
+def describe_lanes(
+    found: Conversation, names: Mapping[str, str] | None = None, threads: Side = "server"
+) -> str:
     """A line for each connection: what it moved, and when its turn came.
 
-    `names` stand in place of letters, by letter.
+    `names` stand in place of letters, by letter; `threads` is whose threads are told of.
     """
     _check(found, Conversation, "use describe_lanes(conversation(recording))")
     _check(names or {}, Mapping, "give names by letter: {'A': 'first client'}")
@@ -57,7 +64,7 @@ def describe_lanes(found: Conversation, names: Mapping[str, str] | None = None) 
     for connection in found.connections:
         moved = _bytes(_sent(connection, "client")), _bytes(_received(connection, "client"))
         table.append((_named(connection.name, names or {}), *moved, turns[connection.name]))
-    return "\n".join([aligned(table), _threads(found)])
+    return "\n".join([aligned(table), _threads(found, threads)])
 
 
 def aligned(lines: Iterable[tuple[str, ...]]) -> str:
@@ -84,12 +91,12 @@ def _is_much(connection: Connection) -> bool:
     return max(moved) > LARGE or max(calls) > BULK
 
 
-def _sum(connection: Connection) -> str:
+def _sum(connection: Connection, names: tuple[str, str]) -> str:
     lines = ["Too much to list call by call; in sum:"]
     sides: list[tuple[Side, Side]] = [("client", "server"), ("server", "client")]
-    for side, other in sides:
+    for (side, other), (one, two) in zip(sides, (names, names[::-1]), strict=True):
         sent, had = _sent(connection, side), _received(connection, other)
-        lines.append(f"{side} sent {_bytes(sent)}, {other} received {_bytes(had)}")
+        lines.append(f"{one} sent {_bytes(sent)}, {two} received {_bytes(had)}")
     return "\n".join(lines)
 
 
@@ -147,17 +154,17 @@ def _listed(names: Sequence[str]) -> str:
     return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
-def _threads(found: Conversation) -> str:
-    """One sentence on how many threads served, and how many connections each had at once."""
-    threads = found.server_threads
+def _threads(found: Conversation, side: Side) -> str:
+    """One sentence on how many threads there were, and how many connections each had at once."""
+    threads = found.threads(side)
     if not threads:
-        return "The server is not in this process."
+        return f"The {side} is not in this process."
     by_name = {c.name: c for c in found.connections if c.accepted is not None}
     most = max(_most_at_once(spans, by_name) for spans in threads.values())
     held = f"at most {most} connection{'s' * (most != 1)} open at a time" if by_name else ""
     if len(threads) == 1:
-        return f"One server thread, {next(iter(threads))}{held and ': ' + held}."
-    return f"{len(threads)} server threads{held and ', each with ' + held}."
+        return f"One {side} thread, {next(iter(threads))}{held and ': ' + held}."
+    return f"{len(threads)} {side} threads{held and ', each with ' + held}."
 
 
 def _most_at_once(spans: Sequence[Span], by_name: Mapping[str, Connection]) -> int:

@@ -44,6 +44,18 @@ def run(path: Path) -> list[Verdict]:
     return run_checks(path, files, lab.reading, patience=2.0, first_failure=short, jobs=1)
 
 
+def mistake_of(path: Path) -> dict[str, str]:
+    """What a mutant says of itself, by the words before the colon."""
+    told = r"^(Mistake|Caught by|Says|Diagnosed as): (.+)$"
+    return dict(re.findall(told, path.read_text(), re.MULTILINE))
+
+
+def diagnosed(path: Path, verdicts: list[Verdict]) -> str:
+    """The name of the mistake that is most likely behind these verdicts, or "nothing"."""
+    diagnosis = read_guide(lab_of(path).guide).diagnose(verdicts)
+    return diagnosis.name if diagnosis else "nothing"
+
+
 @pytest.fixture(scope="module")
 def runs(request):
     """For each selected program, its verdicts to come: they mostly wait, so they wait together."""
@@ -71,7 +83,7 @@ def test_right_programs_pass_every_check(runs, path):
 
 @named(MUTANTS)
 def test_each_mutant_is_caught_by_the_check_it_names(runs, path):
-    told = dict(re.findall(r"^(Mistake|Caught by|Says): (.+)$", path.read_text(), re.MULTILINE))
+    told = mistake_of(path)
     caught = first_failure(runs[path].result())
     assert caught, "no check fails"
     assert (caught.outcome, caught.name) == ("fail", told["Caught by"]), explanation(caught)
@@ -80,10 +92,8 @@ def test_each_mutant_is_caught_by_the_check_it_names(runs, path):
 
 @named(MUTANTS)
 def test_each_mutant_is_diagnosed_as_it_says(runs, path):
-    [told] = re.findall(r"^Diagnosed as: (.+)$", path.read_text(), re.MULTILINE)
     verdicts = runs[path].result()
-    diagnosis = read_guide(lab_of(path).guide).diagnose(verdicts)
-    assert (diagnosis.name if diagnosis else "nothing") == told, first_failure(verdicts)
+    assert diagnosed(path, verdicts) == mistake_of(path)["Diagnosed as"], first_failure(verdicts)
 
 
 @pytest.mark.parametrize("number", NUMBERS)

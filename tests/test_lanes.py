@@ -153,6 +153,16 @@ def test_up_to_six_threads_have_a_band_each_and_more_a_stack():
     assert len(boxes(many, "image")) == 1
 
 
+def test_a_wait_that_outlasts_the_picture_is_named_in_it():
+    talk = Talk()
+    talk.open(0, 0, 0.2)
+    talk.say("client", 100, (100, 100.2), b"x")
+    talked = conversation(talk, others=(select(100.5, 3000),))
+    longer = one_after_another(3)
+    for it in (draw_lanes(talked), draw_lanes(longer, talked)):
+        assert "select()" not in texts(it)
+
+
 def test_waiting_for_anybody_is_named_and_grey():
     talk = Talk()
     talk.open(50, 0, 50.2)

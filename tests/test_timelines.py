@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from drawn import texts
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -58,10 +59,44 @@ def test_scene(server):
 '''
 
 
-def recorded(tmp_path, body, more="pass"):
+OF_FUNCTIONS = [
+    (
+        "02_sleeps_first",
+        "test_small_pieces",
+        [
+            "your function       its peer",
+            "recv() = b'h'  <--  send(b'hello, world')",
+            "               -x",
+            "                    shutdown()",
+        ],
+    ),
+    (
+        "02_looks_in_the_newest_piece",
+        "test_lines_together",
+        [
+            "your function                        its peer",
+            r"recv() = b'one\ntwo\n\nfour\n'  <--  send(b'one\ntwo\n\nfour\n')",
+            "recv() = b''                    <..  shutdown()",
+        ],
+    ),
+    (
+        "02_ignores_the_count",
+        "test_nothing_is_lost",
+        [
+            "your function       its peer",
+            r"send(b'\x00')  -->  recv() = b'\x00\x00\x01'",
+            r"send(b'\x00')  -->  same recv(), b'\x00'",
+            r"send(b'\x01')  -->  same recv(), b'\x01'",
+            "                    recv() = b''",
+        ],
+    ),
+]
+
+
+def recorded(tmp_path, body, more="pass", before=""):
     """The verdict and the spans of a server with this body, and one client."""
     program, scene = tmp_path / "server.py", tmp_path / "scene.py"
-    program.write_text(SERVER.format(body=body))
+    program.write_text(f"{before}\n{SERVER.format(body=body)}")
     scene.write_text(ONE_CLIENT.format(more=more))
     return record_check(program, scene, SCENE)
 
@@ -83,6 +118,11 @@ def test_both_processes_are_on_one_clock(tmp_path):
     assert spans[0].start == 0.0
 
 
+def test_of_a_slow_program_nothing_else_is_recorded(tmp_path):
+    _, spans = recorded(tmp_path, THREADS, before="import time; time.sleep(0.6)")
+    assert {s.thread for s in spans if s.side == "server"} == {"program", "serve"}
+
+
 def test_what_a_thread_waits_for_at_the_end_is_seen(tmp_path):
     _, spans = recorded(tmp_path, THREADS, more="server.kill()")
     last = [(s.call, s.error) for s in spans if s.thread.startswith("serve")][-1]
@@ -93,6 +133,12 @@ def test_a_program_that_spins_is_cut_short(tmp_path):
     verdict, spans = recorded(tmp_path, SPINS)
     assert verdict.outcome == "fail"
     assert len(spans) <= MOST + 1000
+
+
+def test_the_thread_that_keeps_its_calls_is_not_counted(tmp_path):
+    look = "if server.threads() != 2: raise server.failed(f'{server.threads()} threads')"
+    verdict, _ = recorded(tmp_path, THREADS, more=look)
+    assert verdict.outcome == "pass", verdict
 
 
 def test_a_recorded_program_has_no_keyboard(tmp_path):
@@ -115,6 +161,42 @@ def test_the_conversation_of_the_first_failure():
     )
 
 
+@pytest.mark.parametrize(("mutant", "failed", "told"), OF_FUNCTIONS)
+def test_the_conversation_of_a_function(mutant, failed, told):
+    verdict = Verdict(failed, "a check of lab 02", "fail")
+    checks = ROOT / "labs" / "checks" / "02_framing.py"
+    result = Result("", (verdict,), checks=checks, program=MUTANTS / f"{mutant}.py")
+    picture = result.ladder()
+    assert repr(picture).split("\n") == told
+    assert {"your function", "its peer"} <= set(texts(picture))
+
+
+def test_a_function_that_waits_is_seen_waiting(tmp_path):
+    program = tmp_path / "waits.py"
+    program.write_text("def recv_exactly(conn, size):\n    while conn.recv(100): pass\n")
+    verdict = Verdict("test_recv_exactly", "five bytes", "fail")
+    checks = ROOT / "labs" / "checks" / "02_framing.py"
+    picture = Result("", (verdict,), checks=checks, program=program).ladder()
+    assert repr(picture).split("\n")[1:] == [
+        "recv() = b'hello'   <--  send(b'hello')",
+        "recv()  unfinished",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("mutant", "lab", "failed", "why"),
+    [
+        ("02_leaves_it_to_to_bytes", "02_framing", "test_too_long", "neither sent nor received"),
+        ("06_counts_characters", "06_message_server", "test_counts_bytes", "no conversation"),
+    ],
+)
+def test_there_is_no_ladder_of_a_function_that_was_only_called(mutant, lab, failed, why):
+    verdict = Verdict(failed, "it is only called", "fail")
+    checks = ROOT / "labs" / "checks" / f"{lab}.py"
+    with pytest.raises(ValueError, match=f"nothing to draw: your .*{why}"):
+        Result("", (verdict,), checks=checks, program=MUTANTS / f"{mutant}.py").ladder()
+
+
 def test_there_is_no_ladder_without_a_conversation():
     with pytest.raises(ValueError, match=r"no conversation in this check.* ended before"):
         check("01", MUTANTS / "01_forgets_listen.py").ladder()  # fails at its gate
@@ -127,6 +209,27 @@ def test_a_timeline_stands_beside_the_reference():
     assert mine.startswith("Your program:\n")
     assert reference.startswith("The reference:\n")
     assert mine.split("\n")[1:-1] == reference.split("\n")[1:-1]
+
+
+def test_a_client_is_drawn_with_its_own_threads():
+    picture = timeline("05", MUTANTS / "05_one_after_another.py")
+    mine, reference = repr(picture).split("\n\n")
+    assert "answers first   18 bytes     18 bytes   after answers second was closed" in mine
+    assert "answers first   18 bytes     18 bytes   beside answers third and" in reference
+    assert mine.endswith("One client thread, program: at most 1 connection open at a time.")
+    said = texts(picture)
+    assert {"the one", "client thread", "blocked in recv()", "working"} <= set(said)
+    assert "thinking" not in said  # a client that waits in select() does not think
+    assert said.count("answers third") == 2
+
+
+def test_clients_have_names_also_when_they_had_no_answer():
+    picture = timeline("06", MUTANTS / "06_length_in_one_piece.py")
+    told, mine, _ = repr(picture).split("\n\n")
+    assert told.startswith("2 of 2 clients had no answer: ")
+    assert "Your program stopped at line" in told
+    assert mine.endswith("at most 1 connection open at a time.")
+    assert {"in pieces", "glued"} <= set(texts(picture))
 
 
 def test_a_program_without_a_timeline_says_why(tmp_path, capsys):

@@ -22,17 +22,18 @@ def draw_ladder(
     title: str | None = None,
     subtitle: str | None = None,
     connection: str | None = None,
+    sides: tuple[str, str] = ("client", "server"),
 ) -> Picture:
     """One connection of `recording` as two lifelines with arrows between; time runs down.
 
-    `connection` is its letter, the first one if none is given. ValueError if there is none.
+    `connection` is its letter, the first one if none is given; `sides` is what to call the two.
+    ValueError if there is no such connection.
     """
     found = conversation(recording)
     chosen = [c for c in found.connections if connection in (None, c.name)][:1]
-    words = "\n".join(describe_connection(c) for c in chosen)
-    return ladder.draw_ladder(
-        found, title=title, subtitle=subtitle, words=words, connection=connection
-    )
+    words = "\n".join(describe_connection(c, sides) for c in chosen)
+    heading = {"title": title, "subtitle": subtitle}
+    return ladder.draw_ladder(found, **heading, words=words, connection=connection, sides=sides)
 
 
 def draw_lanes(

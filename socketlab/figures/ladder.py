@@ -38,8 +38,10 @@ def draw_ladder(
     subtitle: str | None = None,
     words: str = "",
     connection: str | None = None,
+    sides: tuple[str, str] = ("client", "server"),
 ) -> Picture:
-    """One connection of a conversation as a ladder: the first, or the one named `connection`.
+    """One connection of a conversation as a ladder: the first, or the one named `connection`;
+    `sides` is what to call client and server.
 
     Gaps grow as log(1 + ms); of more than 24 calls on a side the middle is left out, and the
     figure says how many. `words` is the picture's text equivalent. ValueError if there is no
@@ -55,7 +57,7 @@ def draw_ladder(
     sheet.heading(MARGIN, MARGIN, title, subtitle)
     if subtitle is None:
         sheet.text(MIDDLE, top + 0.15, SQUEEZED, size=9, colour=GREY, ha="center")
-    _draw_lifelines(sheet, chosen, top, bottom, found)
+    _draw_lifelines(sheet, chosen, sides, top, bottom)
     _draw_marks(sheet, found)
     _draw_flights(sheet, flights)
     return Picture(sheet.figure, words)
@@ -108,11 +110,11 @@ def _band(cut: Mark) -> Box:
 
 
 def _draw_lifelines(
-    sheet: Sheet, chosen: Connection, top: float, bottom: float, found: list[Mark]
+    sheet: Sheet, chosen: Connection, names: tuple[str, str], top: float, bottom: float
 ) -> None:
-    for side, x in LIFELINE.items():
+    for (side, x), name in zip(LIFELINE.items(), names, strict=True):
         seen = chosen.client if side == "client" else chosen.server
-        sheet.text(x, top + 0.13, side, size=16, bold=True, colour=COLOUR[side], ha="center")
+        sheet.text(x, top + 0.13, name, size=16, bold=True, colour=COLOUR[side], ha="center")
         if not seen:
             sheet.text(x, bottom + 0.35, UNSEEN, size=9, colour=GREY, ha="center")
         dashes = () if seen else (1, 3)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from socketlab.conversation import Conversation
+from socketlab.conversation import Conversation, Side
 from socketlab.figures.crowd import ENCODING, Calls, calls_of, draw_crowd, draw_key, paper
 from socketlab.figures.palette import GREY, HAIRLINE, hue
 from socketlab.figures.panel import (
@@ -38,6 +38,7 @@ AXIS = 0.45
 APART = 0.4  # inches between two panels
 
 Names = Mapping[str, str] | Sequence[str]
+Each = Sequence[Mapping[str, str]]  # names of every conversation
 
 
 @dataclass
@@ -49,12 +50,13 @@ class Panel:
     subtitle: str | None
     names: dict[str, str]
     colours: Colours
+    side: Side  # whose threads are shown
     top: float = 0.0
     lanes_top: float = 0.0
     threads_top: float = 0.0
     calls: Calls | None = None  # of a crowd
     placed: list[Placed] = field(default_factory=list)  # else
-    threads: Threads | None = None  # None: the server ran elsewhere
+    threads: Threads | None = None  # None: they ran elsewhere
 
     @cached_property
     def end(self) -> float:
@@ -66,18 +68,20 @@ def draw_lanes(
     *conversations: Conversation,
     titles: Sequence[str] | None = None,
     subtitles: Sequence[str] | None = None,
-    names: Names | None = None,
+    names: Names | Each | None = None,
+    threads: Side = "server",
     words: str = "",
 ) -> Picture:
-    """Each connection as a lane, each server thread as a band; several conversations one under
-    the other on one time axis.
+    """Each connection as a lane, each thread of the server (or the client) as a band; several
+    conversations one under the other on one time axis.
 
     `titles` and `subtitles` are one for each conversation; `names` stand in place of letters, as
-    a mapping or in order of connect. Up to six connections have a colour each, up to 40 a lane
-    with a name, more become one image in which none is lost. `words` is the text equivalent.
-    ValueError if a conversation is empty or something is not one for each.
+    a mapping or in order of connect, or a list of such mappings, one for each. `threads` is whose
+    threads are shown. Up to six connections have a colour each, up to 40 a lane with a name, more
+    become one image in which none is lost. `words` is the text equivalent. ValueError if a
+    conversation is empty or something is not one for each.
     """
-    panels = _panels(conversations, titles, subtitles, names)
+    panels = _panels(conversations, titles, subtitles, names, threads)
     frame = _frame(panels)
     told: set[tuple[str, ...]] = set()
     bottom = MARGIN - APART
@@ -94,7 +98,8 @@ def _panels(
     conversations: Sequence[Conversation],
     titles: Sequence[str] | None,
     subtitles: Sequence[str] | None,
-    names: Names | None,
+    names: Names | Each | None,
+    threads: Side,
 ) -> list[Panel]:
     if not conversations or not all(it.connections for it in conversations):
         raise ValueError(
@@ -106,18 +111,24 @@ def _panels(
             raise ValueError(
                 f"Give {what} as a list of {len(conversations)}: one for each recording."
             )
+    given: list = list(names) if _are_each(names) else [names] * len(conversations)
     most = max(len(it.connections) for it in conversations)
     return [
         Panel(
             conversation=it,
             title=titles[i] if titles else None,
             subtitle=subtitles[i] if subtitles else None,
-            names=_named(it, names),
+            names=_named(it, given[i]),
             colours={one.name: hue(k, most) for k, one in enumerate(it.connections)},
+            side=threads,
             calls=calls_of(it.connections) if len(it.connections) > MOST else None,
         )
         for i, it in enumerate(conversations)
     ]
+
+
+def _are_each(names: Names | Each | None) -> bool:
+    return isinstance(names, Sequence) and all(isinstance(it, Mapping) for it in names)
 
 
 def _named(conversation: Conversation, names: Names | None) -> dict[str, str]:
@@ -168,12 +179,13 @@ def _place(panel: Panel, frame: Frame, top: float, told: set[tuple[str, ...]]) -
         panel.lanes_top += 0.26
         bottom = panel.lanes_top + paper(len(found), frame).height * PIXEL
     else:
-        drawn = lanes_of(panel.conversation, panel.names, panel.colours)
+        drawn = lanes_of(panel.conversation, panel.names, panel.colours, panel.side)
         panel.placed, bottom = place(drawn, frame, panel.lanes_top, told)
-    found_bands = bands_of(panel.conversation, panel.end)
+    found_bands = bands_of(panel.conversation, panel.end, panel.side)
     if not found_bands:
         return bottom
-    panel.threads = Threads(found_bands, frame, panel.colours, {} if panel.calls else panel.names)
+    names = {} if panel.calls else panel.names
+    panel.threads = Threads(found_bands, frame, panel.colours, names, side=panel.side)
     panel.threads.name_idle(told)
     panel.threads_top = bottom + 0.2
     return panel.threads_top + panel.threads.height

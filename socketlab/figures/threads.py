@@ -1,4 +1,4 @@
-"""What each server thread did, under the lanes: whom it worked for, whom it waited for."""
+"""What each thread of one side did, under the lanes: whom it worked for, whom it waited for."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from socketlab.conversation import Span
+from socketlab.conversation import Side, Span
 from socketlab.figures.gaps import Gap
 from socketlab.figures.palette import IDLE, INK, PAPER, tint
 from socketlab.figures.panel import PIXEL, Frame, box
@@ -18,7 +18,6 @@ from socketlab.figures.tracks import Band, Colours
 MOST = 6  # threads that get a band each
 STACK = 1.2  # inches, at most, for all of more threads than that
 ONE, SEVERAL, APART = 0.34, 0.26, 0.09  # inches: a band alone, one of several, between two
-ALONE = ["the one", "server thread"]
 WORDS = 9.0  # points, on bands
 TOTAL = 14.0  # points
 PALE = 0.25  # strength of a blocked call where ink is mixed pixel by pixel
@@ -35,7 +34,7 @@ class Idle(NamedTuple):
 
 @dataclass
 class Threads:
-    """The server's threads; the colours of the connections they served, and their names unless
+    """The threads of a side; the colours of the connections they had, and their names unless
     these were a crowd."""
 
     bands: list[Band]
@@ -43,6 +42,16 @@ class Threads:
     colours: Colours
     names: Mapping[str, str]
     idle: list[Idle] = field(default_factory=list)
+    side: Side = "server"
+
+    def label(self, number: int) -> list[str]:
+        """What to call a band: its number, unless it is the only one."""
+        return [f"{self.side} thread {number}"] if self.bands[1:] else self.alone
+
+    @property
+    def alone(self) -> list[str]:
+        """What to call the only one."""
+        return ["the one", f"{self.side} thread"]
 
     @property
     def stacked(self) -> bool:
@@ -80,7 +89,8 @@ class Threads:
 
     def _wishes(self, index: int, band: Band) -> Iterable[tuple[float, Idle]]:
         for call in band.idle:
-            left, right = self.frame.x(call.start), self.frame.x(call.end)
+            end = min(call.end, band.whole.end)  # the call may have lasted longer than the picture
+            left, right = self.frame.x(call.start), self.frame.x(end)
             text = f"{call.call}()"
             if right - left > 0.3:
                 inside = text_width(text, WORDS) + 0.1 <= right - left
@@ -105,7 +115,7 @@ def draw_threads(sheet: Sheet, them: Threads, top: float) -> None:
     first = next(i for i, band in enumerate(them.bands) if band.whole.end == last)
     for i, band in enumerate(them.bands):
         y = top + i * (them.thick + APART) + them.thick / 2
-        gutter(sheet, them.frame, y, [f"server thread {i + 1}"] if them.bands[1:] else ALONE)
+        gutter(sheet, them.frame, y, them.label(i + 1))
         _draw_band(sheet, them, band, y)
         _draw_names(sheet, them, band, y)
         for idle in (it for it in them.idle if it.band == i):
@@ -171,7 +181,7 @@ def _draw_stack(sheet: Sheet, them: Threads, top: float) -> None:
                 paper.ink(colour, paper.cover(*stretches), strength)
     bottom = top + paper.height * PIXEL
     sheet.image(paper.pixels(), (frame.left, top, frame.right, bottom))
-    label = [f"{len(them.bands):,}", "server threads"] if them.bands[1:] else ALONE
+    label = [f"{len(them.bands):,}", f"{them.side} threads"] if them.bands[1:] else them.alone
     gutter(sheet, frame, (top + bottom) / 2, label)
     _draw_total(sheet, frame, max(end for _, _, end in wholes), (top + bottom) / 2)
 

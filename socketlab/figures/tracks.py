@@ -9,7 +9,7 @@ from itertools import chain
 from operator import attrgetter
 from typing import NamedTuple
 
-from socketlab.conversation import Arrow, Connection, Conversation, Span
+from socketlab.conversation import Arrow, Connection, Conversation, Side, Span
 from socketlab.figures.gaps import INSTANT, Gap, gaps, work
 
 NOT_YET = {"EAGAIN", "EWOULDBLOCK", "EINPROGRESS", "EALREADY", "BlockingIOError"}
@@ -44,7 +44,7 @@ class Lane:
 
 @dataclass
 class Band:
-    """One server thread from its first call to its last: the calls in which it waited for one
+    """One thread from its first call to its last: the calls in which it waited for one
     connection (1 ms and more) or for whoever comes, and what it worked for."""
 
     whole: Stretch
@@ -60,11 +60,17 @@ def lasted(conversation: Conversation) -> float:
     return max(map(attrgetter("end"), spans), default=conversation.end)
 
 
-def lanes_of(conversation: Conversation, names: Mapping[str, str], colours: Colours) -> list[Lane]:
-    """A lane for each connection, in its colour, called what `names` says."""
+def lanes_of(
+    conversation: Conversation, names: Mapping[str, str], colours: Colours, threads: Side
+) -> list[Lane]:
+    """A lane for each connection, in its colour, called what `names` says.
+
+    A client whose threads are shown does not think between its calls: it may wait for others.
+    """
     between: dict[str, list[Gap]] = defaultdict(list)
     for gap in gaps(conversation):
-        between[gap.conn].append(gap)
+        if gap.side != threads or gap.side == "server":
+            between[gap.conn].append(gap)
     watched = bool(conversation.server_threads)
     return [
         _lane(it, between[it.name], names.get(it.name, it.name), colours[it.name], watched)
@@ -125,9 +131,10 @@ def _closed(spans: Iterable[Span], otherwise: float) -> float:
     return max((span.end for span in spans if span.call == "close"), default=otherwise)
 
 
-def bands_of(conversation: Conversation, end: float) -> list[Band]:
-    """A band for each server thread until `end`, in the order of their first calls."""
-    threads = [it for it in conversation.server_threads.values() if it and it[0].start <= end]
+def bands_of(conversation: Conversation, end: float, side: Side = "server") -> list[Band]:
+    """A band for each thread of a side until `end`, in the order of their first calls."""
+    found = conversation.threads(side).values()
+    threads = [it for it in found if it and it[0].start <= end]
     return sorted((_band(spans, end) for spans in threads), key=lambda it: it.whole.start)
 
 

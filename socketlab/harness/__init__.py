@@ -24,6 +24,7 @@ _HOMES = {
     "Other": "functions",
     "Program": "program",
     "Raised": "functions",
+    "receive": "visitors",
     "runs": "program",
     "show": "scene",
     "somebody_listens": "ports",

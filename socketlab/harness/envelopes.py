@@ -4,11 +4,13 @@ wrong, and read from what a program sends."""
 from __future__ import annotations
 
 import json
+import socket
 from dataclasses import dataclass
 from typing import Any
 
 from socketlab.harness.scene import Failed
 from socketlab.harness.talker import Talker
+from socketlab.peers import recv_exactly
 
 FIELDS = {"byteorder": str, "content-type": str, "content-encoding": str, "content-length": int}
 MAX_HEADER = 4096  # bytes
@@ -83,6 +85,14 @@ def _header(data: bytes) -> dict[str, Any]:
     if header["content-length"] < 0:
         raise ValueError("its content-length is below zero")
     return header
+
+
+def recv_envelope(sock: socket.socket) -> Envelope:
+    """The next message from a blocking socket. EOFError or ValueError if there is none."""
+    data = b""
+    while isinstance(found := opened(data), int):
+        data += recv_exactly(sock, found)
+    return found
 
 
 class Replies:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import _socket
 import itertools
 import json
 import select
 import socket
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,13 +82,15 @@ class Functions:
     begins to; `socket()` makes a connection whose one end can be an argument.
     """
 
-    def __init__(self, path: Path, patience: Patience) -> None:
+    def __init__(
+        self, path: Path, patience: Patience, start: Callable[..., Program] = Program
+    ) -> None:
         self._numbers = itertools.count(1)
         self._answer = bytearray()
         self._peers: list[Talker] = []
         with socket.create_server((HOST, 0)) as listener:
             address = listener.getsockname()
-            self.program = Program(path, *address, patience=patience, runner=SHIM)
+            self.program = start(path, *address, patience=patience, runner=SHIM)
             try:
                 self._control = self._accept(listener)
             except Failed:
@@ -112,8 +116,8 @@ class Functions:
 
     def close(self) -> None:
         """End the process."""
-        for peer in self._peers:
-            peer.sock.close()
+        for peer in self._peers:  # not a step of any conversation: nothing is recorded of it
+            _socket.socket.close(peer.sock)
         self._control.close()
         self.program.stop()
 

@@ -64,13 +64,11 @@ class Bench:
         self._recorded = (
             RecordedRun(Path(option("--recording"))) if option("--recording") else None
         )
+        self._run: Start = self._recorded.start if self._recorded else Program
 
     def start(self, *words: object) -> Program:
         """The program, started with these words, or told to listen on any port of HOST."""
-        words = words or (HOST, 0)
-        if self._recorded:
-            return self._recorded.start(self.path, words, self.patience)
-        return Program(self.path, *words, patience=self.patience)
+        return self._run(self.path, *(words or (HOST, 0)), patience=self.patience)
 
     def interleaved(self) -> Program:
         """The program on port 0, listening: its threads change places between any two steps."""
@@ -81,7 +79,7 @@ class Bench:
 
     def functions(self) -> Functions:
         """The functions of the program, imported in a process of its own."""
-        return Functions(self.path, self.patience)
+        return Functions(self.path, self.patience, self._run)
 
     def listening(self) -> Program:
         """The program on port 0, as soon as it listens. Of a slow one, some are kept ready."""
@@ -89,7 +87,7 @@ class Bench:
         began = time.monotonic()
         program.wait_listening()
         self._slow = self._slow or time.monotonic() - began > SLOW
-        if self._slow:
+        if self._slow and not self._recorded:  # of a recording only what takes part is wanted
             self._spares += [self.start() for _ in range(SPARES - len(self._spares))]
         return program
 

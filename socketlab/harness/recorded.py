@@ -1,7 +1,8 @@
 """Runs a program as its own main program, and keeps each socket call it makes in a file.
 
-python -I recorded.py FILE EVENTS WORDS...: the calls go to the file EVENTS as lines. The end of
-stdin ends the program, after its last lines: the calls that it is still in.
+python -I recorded.py FILE EVENTS RUNNER WORDS...: the calls go to the file EVENTS as lines. If
+RUNNER is not empty, it is run in place of FILE, which is its first word then. The end of stdin
+ends the program, after its last lines: the calls that it is still in.
 """
 
 import os
@@ -21,7 +22,7 @@ from socketlab.recorder import unfinished
 class Keeper:
     """Keeps each event as it comes, up to the limit; at the end, the calls that had none."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, name: str) -> None:
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND | getattr(os, "O_BINARY", 0))
         self._stop = os.dup(0)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # for the program, nobody types anything
@@ -31,7 +32,7 @@ class Keeper:
         threading.Thread(target=self._end, daemon=True).start()
         taps.listen(self, self.keep)
         now = taps.clock()
-        self.keep(taps.Event("thread", 0, now, now, threading.get_ident(), "program"))
+        self.keep(taps.Event("thread", 0, now, now, threading.get_ident(), name))
 
     def keep(self, event: Any) -> None:
         """Write one event."""
@@ -54,10 +55,10 @@ class Keeper:
 
 def main() -> None:
     """Run the program."""
-    path, events, *words = sys.argv[1:]
-    Keeper(events)
-    sys.argv[:] = [path, *words]
-    runpy.run_path(path, run_name="__main__")
+    path, events, runner, *words = sys.argv[1:]
+    Keeper(events, "function" if runner else "program")
+    sys.argv[:] = [runner, path, *words] if runner else [path, *words]
+    runpy.run_path(sys.argv[0], run_name="__main__")
 
 
 if __name__ == "__main__":

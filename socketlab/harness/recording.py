@@ -20,10 +20,21 @@ class RecordedProgram(Program):
 
     stdin = subprocess.PIPE
 
-    def __init__(self, path: Path, calls: Path, *args: object, patience: Patience) -> None:
+    def __init__(
+        self,
+        path: Path,
+        calls: Path,
+        *args: object,
+        patience: Patience,
+        runner: Path | None = None,
+    ) -> None:
         calls.touch()
         self.calls = calls
-        super().__init__(path, calls, *args, patience=patience, runner=RUNNER)
+        super().__init__(path, calls, runner or "", *args, patience=patience, runner=RUNNER)
+
+    def threads(self) -> int:
+        """How many threads it has, but not the one that keeps its calls."""
+        return max(0, super().threads() - 1)
 
     def kill(self) -> None:
         """End it as `Program` does, but first let it hear what was said to it, and write down what
@@ -44,10 +55,13 @@ class RecordedRun:
         self._programs: list[RecordedProgram] = []
         self._recording = record()
 
-    def start(self, program: Path, words: tuple[Any, ...], patience: Patience) -> Program:
+    def start(
+        self, program: Path, *words: Any, patience: Patience, runner: Path | None = None
+    ) -> Program:
         """Start a program that is recorded."""
         calls = self.path.with_name(f"calls-{len(self._programs)}")
-        self._programs.append(RecordedProgram(program, calls, *words, patience=patience))
+        how = {"patience": patience, "runner": runner}
+        self._programs.append(RecordedProgram(program, calls, *words, **how))
         return self._programs[-1]
 
     def write(self) -> None:
