@@ -10,8 +10,10 @@ import matplotlib.font_manager  # noqa: F401  finds the fonts now, not while a n
 
 ROOT = Path(__file__).parent.parent
 RUFF = [sys.executable, "-m", "ruff"]
+# Many tests wait for another process most of the time: three workers for two processors.
+WORKERS = str(max(2, min(8, (os.cpu_count() or 1) * 3 // 2)))
 # One file is one worker's, so the cells of a notebook run in order, in one kernel.
-PYTEST = [sys.executable, "-m", "pytest", "-n", "logical", "--maxprocesses=8", "--dist=loadfile"]
+PYTEST = [sys.executable, "-m", "pytest", "-n", WORKERS, "--dist=loadfile"]
 NBVAL = [
     "--nbval",
     "--nbval-current-env",
