@@ -89,7 +89,7 @@ class Bench:
         began = time.monotonic()
         program.wait_listening()
         self._slow = self._slow or time.monotonic() - began > SLOW
-        if self._slow:
+        if self._slow and not self._recorded:  # a recording shows all that was started
             self._spares += [self.start() for _ in range(SPARES - len(self._spares))]
         return program
 
