@@ -141,6 +141,13 @@ def test_the_thread_that_keeps_its_calls_is_not_counted(tmp_path):
     assert verdict.outcome == "pass", verdict
 
 
+def test_a_program_that_is_slow_to_start_is_recorded_once(tmp_path):
+    solution = (ROOT / "solutions/01_echo_server.py").read_text()
+    (tmp_path / "slow.py").write_text(f"__import__('time').sleep(0.6)\n{solution}")
+    _, spans = record_check(tmp_path / "slow.py", ROOT / "labs/scenes/01_echo_server.py", SCENE)
+    assert len(conversation(spans).server_threads) == 1
+
+
 def test_a_recorded_program_has_no_keyboard(tmp_path):
     verdict, _ = recorded(tmp_path, TYPES)
     assert verdict.outcome == "pass", verdict
