@@ -79,6 +79,7 @@ def visit(program: Program, *conversations: Conversation, names: Sequence[str] =
     for visitor in visitors:
         visitor.join()
     if left := [visitor.error for visitor in visitors if visitor.error]:
+        program.settle()  # it may be about to end, and say why
         raise program.failed(f"{len(left)} of {len(visitors)} clients had no answer: {left[0]}.")
 
 
@@ -125,5 +126,6 @@ def receive(start: Callable[..., Program], **thinks: float) -> None:
         for host in hosts:
             host.join()
         if left := [host.error for host in hosts if host.error]:
+            program.settle()  # it may be about to end, and say why
             raise program.failed(f"{len(left)} of {len(hosts)} servers {left[0]}.")
         finished(program)
