@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -13,6 +15,7 @@ from typing import TYPE_CHECKING, TextIO
 from socketlab.harness.guide import GuideError
 from socketlab.harness.report import MARKS
 from socketlab.harness.runner import ChecksError
+from socketlab.harness.verdicts import Verdict
 from socketlab.learner import UnknownLabError, check, find_lab, hint, progress
 from socketlab.watch import is_terminal, watch
 
@@ -29,13 +32,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     broke, 130 Ctrl-C."""
     options = _parser().parse_args(arguments)
     try:
-        return int(options.run(options))
+        code = int(options.run(options))
+        sys.stdout.flush()
+        return code
     except UnknownLabError as error:
         return _complain(error, USAGE)
     except (ChecksError, GuideError) as error:
         return _complain(error, BROKEN)
     except KeyboardInterrupt:
         return INTERRUPTED
+    except BrokenPipeError:  # who reads this has seen enough, as `| head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -78,12 +86,29 @@ def _parser() -> argparse.ArgumentParser:
 def _check(options: argparse.Namespace) -> int:
     if options.watch:
         return _watch(options)
-    result = check(options.lab, options.program, seed=options.seed)
+    with _counted(sys.stderr) as tell:
+        result = check(options.lab, options.program, seed=options.seed, tell=tell)
     shown = replace(result, explain_all=options.all, how_to_see_all="--all")
     print(_dressed(repr(shown), sys.stdout))
     if options.ladder and not result.passed:
         return _draw(result.ladder, options.ladder, nothing=FAILED) or FAILED
     return PASSED if result.passed else FAILED
+
+
+@contextmanager
+def _counted(stream: TextIO) -> Iterator[Callable[[Verdict], object]]:
+    """On a terminal, how far the checks are while they run; the line is gone when they end."""
+    count = itertools.count(1)
+
+    def tell(verdict: Verdict) -> None:
+        if stream.isatty():
+            print(f"\r{next(count)} checks done ... ", end="", file=stream, flush=True)
+
+    try:
+        yield tell
+    finally:
+        if stream.isatty():
+            print("\r\33[K", end="", file=stream, flush=True)
 
 
 def _timeline(options: argparse.Namespace) -> int:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 from socketlab.harness.guide import Diagnosis, first_failure, read_guide, signature
 from socketlab.harness.reading import reading_table
 from socketlab.harness.report import likely, report, wrapped
-from socketlab.harness.runner import run_checks
+from socketlab.harness.runner import stream_checks
 from socketlab.harness.verdicts import Verdict
 from socketlab.progress_file import LabProgress, Progress
 
@@ -61,7 +62,7 @@ class Lab:
     def title(self) -> str:
         """For people: `Lab 01, echo server`."""
         number, _, words = self.name.partition("_")
-        return f"Lab {number}, {words.replace('_', ' ')}"
+        return f"Lab {number}, {words.replace('multi_', 'multi-').replace('_', ' ')}"
 
     @property
     def guide(self) -> Path:
@@ -121,19 +122,29 @@ class Result:
 
 
 def check(
-    lab: str | int | os.PathLike[str], program: str | os.PathLike[str] = "", *, seed: int = 1
+    lab: str | int | os.PathLike[str],
+    program: str | os.PathLike[str] = "",
+    *,
+    seed: int = 1,
+    tell: Callable[[Verdict], object] | None = None,
 ) -> Result:
     """Run the public checks of a lab: `check("01")`. Nothing it starts is left running.
 
     `lab` is a number, a name or the path of your file; `program` another file to check instead,
-    `seed` that of random data.
+    `seed` that of random data. `tell` is called with each verdict as soon as it is known.
     Raises UnknownLabError, or ChecksError if the checks themselves break.
     """
     if not isinstance(program, str | os.PathLike):
         raise TypeError(f"program is the path of a file, such as 'mine.py', not {program!r}")
     found, own_file = find_lab(lab)
     path = Path(program) if program else own_file
-    verdicts = run_checks(path, [found.checks], found.reading, seed=_whole(seed))
+    verdicts = []
+    stream = stream_checks(path, [found.checks], found.reading, seed=_whole(seed))
+    with closing(stream):
+        for verdict in stream:
+            verdicts.append(verdict)
+            if tell:
+                tell(verdict)
     return conclude(found, path, verdicts, seed)
 
 
@@ -199,7 +210,7 @@ def _hints(lab: Lab, now: LabProgress, steps: Sequence[str]) -> str:
     open_ = min(max(now.attempts, 1), len(steps))
     lines = [f"{number}. {step}" for number, step in enumerate(steps[:open_], 1)]
     left = len(steps) - open_
-    more = "Change your program and check it again: then there is one more hint."
+    more = "If your program still fails in the same way after a change, there is one more hint."
     count = f"{lab.title}: hint {open_} of {len(steps)}"
     return "\n".join([count, "", *map(wrapped, lines), *(["", more] if left else [])])
 

@@ -53,6 +53,33 @@ def test_a_terminal_and_a_notebook_show_the_same():
     assert ran.stdout == repr(check("01", program=SOLUTION)) + "\n"
 
 
+class Screen(io.StringIO):
+    """A terminal that keeps what was written to it."""
+
+    def isatty(self):
+        return True
+
+
+def test_a_terminal_counts_the_checks_and_takes_the_count_away(result, monkeypatch, capsys):
+    screen = Screen()
+    monkeypatch.setattr(sys, "stderr", screen)
+    cli.main(["check", "1"])
+    with cli._counted(screen) as tell:
+        tell(GOOD)
+        tell(BAD)
+    assert "\r2 checks done ... " in screen.getvalue()
+    assert screen.getvalue().endswith("\r\33[K")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a pipe that nobody reads any more")
+def test_a_reader_of_the_report_that_leaves_is_no_error(tmp_path):
+    words = [sys.executable, "-m", "socketlab.cli", "list"]
+    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as ran:
+        ran.stdout.close()
+        assert ran.wait(60) == 1
+        assert ran.stderr.read() == b""
+
+
 def test_the_starter_fails():
     ran = socketlab("check", "01", PYTHONIOENCODING="utf-8")
     assert ran.returncode == 1
@@ -88,9 +115,9 @@ def test_exit_codes(result, value, code):
 
 def test_words_become_arguments(result, capsys):
     cli.main(["check", "02", "--program", "mine.py"])
-    assert (result.asked, result.more) == (("02", "mine.py"), {"seed": 1})
+    assert (result.asked, result.more["seed"]) == (("02", "mine.py"), 1)
     cli.main(["check", "02", "--seed", "7", "--program", "mine.py"])
-    assert result.more == {"seed": 7}
+    assert result.more["seed"] == 7
     result.value = Result("Lab", (GOOD, BAD, BAD))
     cli.main(["check", "2"])
     assert "1 more failure: --all explains" in capsys.readouterr().out

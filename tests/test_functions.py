@@ -279,7 +279,7 @@ def test_exit_is_an_error_like_another_and_output_does_no_harm(functions):
 @pytest.mark.parametrize(
     ("source", "happened", "program"),
     [
-        ("def f(:\n", "ended before it could import it", "SyntaxError"),
+        ("def f(:\n", "could not read your file", "SyntaxError"),
         ("import sys; sys.exit()", "ended before it could import it", "exit code 0"),
         ("import os; os._exit(0)", "ended before it could import it", "exit code 0"),
         ("1 / 0", "ended before it could import it", "ZeroDivisionError"),

@@ -200,7 +200,7 @@ def project(tmp_path, monkeypatch):
 def found(monkeypatch):
     """What the checks will find."""
     verdicts = [Verdict("test_one_message", "it echoes", "pass")]
-    monkeypatch.setattr(learner, "run_checks", lambda *_, **__: list(verdicts))
+    monkeypatch.setattr(learner, "stream_checks", lambda *_, **__: (each for each in verdicts))
     return verdicts
 
 

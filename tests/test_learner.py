@@ -87,7 +87,7 @@ def checking(tmp_path):
 import functools, signal
 from socketlab import learner
 signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored, if these tests run with &
-learner.run_checks = functools.partial(learner.run_checks, patience=1000)
+learner.stream_checks = functools.partial(learner.stream_checks, patience=1000)
 learner.check("01", program={str(path)!r})
 """
     environment = os.environ | {"PYTHONPATH": str(ROOT)}

@@ -19,6 +19,7 @@ from socketlab.harness.program import Program
 from socketlab.harness.scene import Failed, Patience, show
 from socketlab.harness.shim import pack, plain
 from socketlab.harness.talker import Talker
+from socketlab.harness.trouble import CANNOT_READ
 
 SHIM = Path(__file__).with_name("shim.py")
 HOST = "127.0.0.1"
@@ -98,8 +99,10 @@ class Functions:
                 raise
         try:
             self._names = self._ask("import it", do="names")["value"]
-        except Failed:
+        except Failed as failure:
             self.close()
+            if CANNOT_READ in failure.program:
+                failure.happened = "Python could not read your file."
             raise
 
     def _accept(self, listener: socket.socket) -> socket.socket:

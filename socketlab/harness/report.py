@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
+from dataclasses import replace
 
+from socketlab.harness.schedule import GATED, WAITS
 from socketlab.harness.trouble import is_explained
 from socketlab.harness.verdicts import Verdict
 
@@ -20,6 +22,9 @@ def report(
     failures = [v for v in verdicts if v.outcome in ("fail", "error")]
     shown = failures if explain_all else failures[:1]
     lines = [_count(title, verdicts), "\n".join(lines_of(verdicts)), likely]
+    told = f"Read {shown[0].read}." if shown else ""
+    if told and told in likely:  # once is enough
+        shown[0] = replace(shown[0], read="")
     lines = [*filter(None, lines), *map(explanation, shown)]
     if rest := len(failures) - len(shown):
         lines.append(f"{rest} more {_plural(rest, 'failure')}: {how} explains every failure.")
@@ -37,11 +42,14 @@ def _count(title: str, verdicts: Sequence[Verdict]) -> str:
 
 
 def lines_of(verdicts: Sequence[Verdict]) -> list[str]:
-    """A line for each check; checks that were skipped for one reason share a line."""
+    """A line for each check. Checks that were skipped for one reason share a line, and so do
+    those that wait for others."""
     skipped: dict[str, list[Verdict]] = {}
+    waiting = sum(verdict.happened.startswith(WAITS) for verdict in verdicts)
     for verdict in verdicts:
         if verdict.outcome == "skip":
-            skipped.setdefault(verdict.happened, []).append(verdict)
+            waits = waiting > 1 and verdict.happened.startswith(WAITS)
+            skipped.setdefault(GATED if waits else verdict.happened, []).append(verdict)
     tried = [f"  {MARKS[v.outcome]} {v.title}" for v in verdicts if v.outcome != "skip"]
     return tried + [_skipped(reason, same) for reason, same in skipped.items()]
 

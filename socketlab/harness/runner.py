@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import TypedDict, Unpack
@@ -52,7 +52,7 @@ def run_checks(
 
 def stream_checks(
     program: Path, files: Sequence[Path], reading: Path | None = None, **options: Unpack[Options]
-) -> Iterator[Verdict]:
+) -> Generator[Verdict, None, None]:
     """The same verdicts one after another, each as soon as it is known. To stop the checks, close
     this iterator."""
     with closing(running_checks(program, files, reading, **options)) as running:

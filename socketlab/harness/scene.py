@@ -76,8 +76,8 @@ class Steps:
     def lines(self) -> tuple[str, ...]:
         """The numbered steps; a long story loses its middle."""
         numbered = [f"{n}. {line}" for n, line in enumerate(self._lines, 1)]
-        if len(numbered) > 10:
-            numbered[4:-5] = ["..."]
+        if len(numbered) > 14:
+            numbered[5:-8] = ["..."]
         return tuple(numbered)
 
 
@@ -93,7 +93,7 @@ def show(data: bytes | str) -> str:
     size = f"{len(data):,} byte{'s' * (len(data) != 1)}"
     if len(repr(data)) > 60:
         return f"{_fitting(data, 36)} ... {data[-4:]!r} ({size})"
-    printable = all(32 <= byte < 127 for byte in data)
+    printable = all(32 <= byte < 127 or byte in b"\t\r\n" for byte in data)
     bare = printable or len(data) > 8
     return f"{data!r} ({size})" if bare else f"{data!r} ({size}, hex {data.hex(' ')})"
 
@@ -111,4 +111,4 @@ def difference(got: bytes, wanted: bytes) -> str:
     at = next((i for i, (a, b) in enumerate(pairs) if a != b), len(wanted))
     if at == len(wanted):
         return f"{len(got) - at} more bytes came back than wanted"
-    return f"byte {at} came back as {got[at]:#04x}, wanted was {wanted[at]:#04x}"
+    return f"byte {at} came back as {got[at : at + 1]!r}, wanted was {wanted[at : at + 1]!r}"

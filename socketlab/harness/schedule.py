@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from socketlab.harness.verdicts import Verdict
 
-GATED = "not tried until the check above passes"
+WAITS = "not tried until "
+GATED = WAITS + "what fails above passes"
 UNTRIED = "not tried, because the failures above took so long"
 
 
@@ -53,7 +54,7 @@ class Schedule:
             if places[name] >= place:
                 raise ValueError(f"{check.name}: after={name!r} comes later in the file")
             title = self.checks[places[name]].title
-            needs.setdefault(places[name], f"not tried until this passes: {title}")
+            needs.setdefault(places[name], f"{WAITS}this passes: {title}")
         return needs
 
     def ready(self) -> Iterator[int]:

@@ -7,6 +7,7 @@ import re
 import signal
 from dataclasses import dataclass
 
+CANNOT_READ = "Python cannot read the file"
 LINE = 160  # characters of a line of output that are shown
 _FRAME = re.compile(r'^\s*File "(?P<path>.+)", line (?P<line>\d+)(?:, in (?P<function>.+))?$')
 _ERROR = re.compile(r"^(?P<type>[A-Za-z_][\w.]*)(?:: (?P<words>.*))?$")
@@ -159,10 +160,10 @@ _TYPED: tuple[tuple[str, str, str], ...] = (
     ("NameError", "", "Python does not know this name: is it spelled right, and imported?"),
     ("TypeError", "bytes-like object", "Sockets carry bytes, not text: b'...', not '...'."),
     ("IndexError", "", 'At the end of the stream recv() returns b"", which has no first byte.'),
-    ("IndentationError", "", "Python cannot read the file: look at the spaces of this line."),
-    ("TabError", "", "Python cannot read the file: it mixes tabs and spaces."),
-    ("SyntaxError", "Non-UTF-8", "Python cannot read the file: save it in the encoding UTF-8."),
-    ("SyntaxError", "", "Python cannot read the file: look at this line and the one above it."),
+    ("IndentationError", "", f"{CANNOT_READ}: look at the spaces of this line."),
+    ("TabError", "", f"{CANNOT_READ}: it mixes tabs and spaces."),
+    ("SyntaxError", "Non-UTF-8", f"{CANNOT_READ}: save it in the encoding UTF-8."),
+    ("SyntaxError", "", f"{CANNOT_READ}: look at this line and the one above it."),
     ("ModuleNotFoundError", "", "This module is not there. The lab needs Python's own only."),
 )
 
