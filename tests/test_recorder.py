@@ -479,13 +479,21 @@ def test_a_call_in_the_middle_of_another() -> None:
     """A signal handler uses the very socket that the main thread waits for."""
     with record() as recording:
         a, b = socket.socketpair()
-        before = signal.signal(signal.SIGUSR1, lambda *_: b.sendall(b"awake"))
+        awake = threading.Event()
+
+        def wake(*_: object) -> None:
+            if not awake.is_set():
+                awake.set()
+                b.sendall(b"awake")
+
+        before = signal.signal(signal.SIGUSR1, wake)
         try:
             main = threading.main_thread()
 
             def rouse() -> None:
                 wait_until_in(main, "recv")
-                signal.pthread_kill(main.ident, signal.SIGUSR1)
+                while not awake.wait(0.01):  # a signal just before the system call does not end it
+                    signal.pthread_kill(main.ident, signal.SIGUSR1)
 
             thread = threading.Thread(target=rouse)
             with a, b:

@@ -114,8 +114,8 @@ _NUMBERED: tuple[tuple[set[int], str, str], ...] = (
     (
         {errno.EINVAL, 10022},
         "accept",
-        "accept() needs a socket that listens: the listener, after listen(). A connection cannot "
-        "accept.",
+        "accept() needs a socket that listens. Is it the listener? Then call listen() first. A "
+        "connection cannot accept.",
     ),
     (
         {errno.ENOTCONN, 10057},
