@@ -25,10 +25,10 @@ Run it
 Check it
     In a notebook: from socketlab import check; check("02")
     In a terminal: socketlab check 2
-    The checks call your functions, each with a connected TCP socket whose other end they hold:
-    bytes that come one by one, cut at every place, or all together; sockets of which each recv()
+    The checks call your functions, each with a connected TCP socket. They hold its other end,
+    which the report calls the peer: bytes that come one by one, cut at every place, or all together; sockets of which each recv()
     and send() moves at most 1, 2, 3 or 7 bytes; messages of 0, 1, 258 and 65,535 bytes; the end
-    of the stream at every place. Five more checks are hidden; they want nothing that is not
+    of the stream at every place. Four more checks are hidden; they want nothing that is not
     written here.
 
 Good to know
@@ -42,7 +42,8 @@ Good to know
 Not asked for
     Sockets that do not block, time-outs, connections that are reset, a longest line.
 
-Read first: notebook 05.
+Read first: notebook 05. Its section 5 shows most of what is asked here: read it, close the
+notebook, and then write.
 """
 
 import socket

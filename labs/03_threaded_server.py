@@ -41,6 +41,7 @@ Good to know
     conn.makefile("rb") makes one for you. sendall() waits when a client does not read; a lock
     that is held meanwhile stops all who need it. daemon=True lets a program end although a
     thread still runs; a thread can also be ended with shutdown() on its socket.
+    Do not join() threads whose clients may stay: that waits for the clients.
 
 Not asked for
     A limit on clients or on the length of a line, time-outs, text: lines are bytes.

@@ -39,13 +39,25 @@ def check_numbers(program, numbers):
     """The numbers 1, 2, 3, ... were given, each once, in whatever order."""
     wanted = f"1 to {len(numbers)}, each once"
     if twice := {n: count for n, count in Counter(numbers).items() if count > 1}:
-        some = ", ".join(f"{n} ({count} times)" for n, count in sorted(twice.items())[:6])
+        some = [f"{n} ({count} times)" for n, count in sorted(twice.items())]
         happened = f"Different lines got the same number, {len(twice)} times."
-        raise program.failed(happened, got=some, wanted=wanted, signs=("same number",))
+        signs = ("same number", *all_counted(numbers))
+        raise program.failed(happened, got=first_of(some), wanted=wanted, signs=signs)
     if missing := sorted({*range(1, len(numbers) + 1)} - {*numbers}):
-        happened = f"Numbers were left out: {', '.join(map(str, missing[:6]))}."
+        happened = f"Numbers were left out: {first_of(missing)}."
         got = f"{min(numbers)} to {max(numbers)}"
         raise program.failed(happened, got=got, wanted=wanted, signs=("left out",))
+
+
+def first_of(things, most=6):
+    """The first of them for the report, and a sign that there are more."""
+    more = [f"... ({len(things) - most} more)"] if len(things) > most else []
+    return ", ".join([*map(str, things[:most]), *more])
+
+
+def all_counted(numbers):
+    """A sign if no update was lost: the greatest number is that of the lines."""
+    return ("all counted",) if max(numbers) == len(numbers) else ()
 
 
 def ask_once(server, first=1):
@@ -138,8 +150,8 @@ def test_glued(client):
 def test_half_close(server):
     """a client that is done sending gets all its answers, then the end of the stream
 
-    At the end of the stream recv() and readline() return b"", again and again. Then leave the
-    loop and close the connection: the client waits for that.
+    At the end of the stream recv() and readline() return b"", each time they are called. There
+    the conversation is over: close the connection, because the client waits for that.
     """
     with Client(server) as client:
         client.send(b"one\ntwo\n")
@@ -304,11 +316,14 @@ def test_ctrl_c(server):
         server.settle()
         family = server.family()
         server.steps.add(f"Ctrl-C is pressed; {silent.name} and {client.name} are connected")
+        cpu = server.cpu_seconds()
         server.interrupt()
         if not server.wait_ended(server.patience.silence):
             server.patience.silence_was_full()
             signs = () if server.listening() else ("left its loop",)
             happened = "The program still runs" + (", but it listens no more." if signs else ".")
+            if not signs:  # where is it?
+                server.look_inside(cpu, server.patience.silence)
             raise server.failed(happened, got="still running", wanted="ended", signs=signs)
     if left := [process for process in family if runs(process)]:
         raise server.failed(f"{len(left)} processes that it started still run.")

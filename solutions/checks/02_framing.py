@@ -74,26 +74,6 @@ def test_all_on_one_connection(functions):
             reader.expect(wanted, "read_line")
 
 
-@lab_check(read="framing")
-def test_two_connections(functions):
-    """two connections do not mix
-
-    What came too early on one connection belongs to the reader of that connection: keep it in
-    the object, not in the class or the module.
-    """
-    readers = []
-    for number in range(2):
-        theirs, peer = functions.socket()
-        data = b"one %d\ntwo %d\n" % (number, number)
-        peer.send(data)
-        functions.wait_readable(theirs, len(data))
-        peer.finish()
-        readers.append(functions.make("LineReader", theirs))
-    for word in (b"one", b"two"):
-        for number, reader in enumerate(readers):
-            reader.expect(b"%s %d\n" % (word, number), "read_line")
-
-
 @lab_check(read="cuts")
 def test_large_message(functions):
     """a message of 65,535 bytes comes through small buffers

@@ -46,9 +46,10 @@ def test_newcomers(interleaved):
         got = [int(client.receive_until(b"\n").split()[0]) for client in numbers for _ in "abc"]
     if sorted(got) != [*range(1, 31)]:
         twice = ", ".join(map(str, sorted({n for n in got if got.count(n) > 1})))
+        signs = ("same number", *(["all counted"] if max(got) == 30 else []))
         raise interleaved.failed(
             "Not every line got a number of its own.",
             got=f"twice: {twice or 'none'}",
             wanted="1 to 30, each once",
-            signs=("same number",),
+            signs=signs,
         )

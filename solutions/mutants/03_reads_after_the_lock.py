@@ -2,7 +2,7 @@
 
 Caught by: test_no_lost_update
 Says: the same number
-Diagnosed as: loses an update
+Diagnosed as: hands out a number twice
 """
 
 import socket

@@ -2,7 +2,7 @@
 
 Caught by: test_any_bytes
 Says: wrong bytes came back
-Diagnosed as: tidies its lines
+Diagnosed as: cuts or strips its lines
 """
 
 import socket
