@@ -26,10 +26,10 @@ Check it
     In a notebook: from socketlab import check; check("02")
     In a terminal: socketlab check 2
     The checks call your functions, each with a connected TCP socket. They hold its other end,
-    which the report calls the peer: bytes that come one by one, cut at every place, or all together; sockets of which each recv()
-    and send() moves at most 1, 2, 3 or 7 bytes; messages of 0, 1, 258 and 65,535 bytes; the end
-    of the stream at every place. Four more checks are hidden; they want nothing that is not
-    written here.
+    which the report calls the peer: bytes that come one by one, cut at every place, or all
+    together; sockets of which each recv() and send() moves at most 1, 2, 3 or 7 bytes; messages of
+    0, 1, 258 and 65,535 bytes; the end of the stream at every place. Four more checks are hidden;
+    they want nothing that is not written here.
 
 Good to know
     recv_exactly and recv_message take no byte of what comes next: whoever calls conn.recv() after
