@@ -51,7 +51,7 @@ Check it
 Good to know
     json.loads(text, object_pairs_hook=once_each) refuses a name that is there twice.
     It reads NaN and Infinity, too, which are no JSON: parse_constant= is called for them.
-    Notebook 11 has most of it: close the notebook, then write. A loop with
+    Notebook 11 has most of this lab: close the notebook, then write. A loop with
     selectors is the lesson, but threads or asyncio are fine. Client, Server and all that is given
     may be changed; the checks know build_message, MessageReader, ProtocolError and the wire.
 
