@@ -30,7 +30,7 @@ Check it
     The checks are the servers. They let all connections come before they serve any, serve them
     in any order, reply byte by byte, all at once, or not at all; refuse, reset, stay silent, keep
     a connection waiting. They look at the lines "connection N: ..." that you print (others do
-    not matter), at the exit code, and at threads, CPU time and open descriptors. Four more
+    not matter), at the exit code, and at threads, CPU time and open descriptors. Three more
     checks are hidden; they want nothing that is not written here.
 
 What is wanted
@@ -40,13 +40,16 @@ What is wanted
     A conversation that fails has the name of its error, such as ConnectionRefusedError or
     ConnectionResetError, and no reply.
     TIMEOUT is for all conversations together: whoever is not done so many seconds after the
-    start has the error TimeoutError. Others keep the reply that they have.
+    start has the error TimeoutError. Talks that were over before keep their reply; an unfinished
+    one has no reply.
     A conversation that is over is closed at once, not when all are over.
 
 Good to know
     talk is where all functions keep what they know; it goes with its socket as key.data.
     talk.error is a name: type(error).__name__. OSError(code, "") with the code that connect_ex()
     or SO_ERROR gave is already an error of the right type.
+    recv() would raise what SO_ERROR says, too; ask first, so that you never count the talk as
+    connected.
     Unregister first, then close. A message may be empty: then send only the end of the stream.
     asyncio in one thread is right, too. Only main(), and what it prints, has to stay.
 

@@ -30,6 +30,8 @@ Write (each hole is marked TODO), in this order
                     refusal(), after the replies to what came before; then comes the end of the
                     stream. That client gets both, also if it has sent a lot behind those bytes
                     (notebook 11, section 9). Nothing behind them is answered.
+                    An end of the stream inside a message may get a refusal or nothing; then
+                    comes your end.
                     A client that is silent, that stops inside a message, resets its connection,
                     or does not read its reply, holds nobody up. While nobody talks, the server
                     sleeps.
@@ -48,7 +50,8 @@ Check it
 
 Good to know
     json.loads(text, object_pairs_hook=once_each) refuses a name that is there twice.
-    The reader and the server can be taken over from notebook 11, piece by piece. A loop with
+    It reads NaN and Infinity, too, which are no JSON: parse_constant= is called for them.
+    Notebook 11 has most of this lab: close the notebook, then write. A loop with
     selectors is the lesson, but threads or asyncio are fine. Client, Server and all that is given
     may be changed; the checks know build_message, MessageReader, ProtocolError and the wire.
 

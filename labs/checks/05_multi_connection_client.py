@@ -37,7 +37,7 @@ def hear(conns, lines=1):
         if number in heard or not 0 < number <= len(conns):
             wanted = " or ".join(repr(message(n)) for n in range(1, len(conns) + 1))
             raise conn.program.failed("The wrong message came.", got=first, wanted=wanted[:200])
-        conn.name = f"the server of connection {number}"
+        conn.name = f"server {number}"
         if lines > 1:
             conn.expect(message(number, lines - 1))
         conn.expect_end()
@@ -48,7 +48,7 @@ def hear(conns, lines=1):
 def come(listener, program, number):
     """The server's end of connection number, which has a listener of its own."""
     conn = listener.accept(program)
-    conn.name = f"the server of connection {number}"
+    conn.name = f"server {number}"
     return conn
 
 
@@ -103,12 +103,21 @@ def full():
         yield sock.getsockname()[1]
 
 
+def sleeps_never(start):
+    """Whether the program does not sleep either while nothing but connecting is under way."""
+    if sys.platform != "linux":
+        return False
+    with full() as port:
+        seen = start(HOST, LONG, 1, port).watch()
+        return seen.busy or seen.polling
+
+
 @contextmanager
 def listeners(count):
     """So many servers, each with a port of its own."""
     made = [Listener() for _ in range(count)]
     for number, listener in enumerate(made, 1):
-        listener.port_word = f"{number} "
+        listener.number = number
     try:
         yield made
     finally:
@@ -162,6 +171,12 @@ def test_reply(start):
     with Listener() as listener:
         program = start(HOST, LONG, 1, listener.port)
         conn = hear([listener.accept(program)])[1]
+        if not program.settle():
+            told = program.stdout.strip() or "nothing on stdout"
+            happened = "It ended before the server had replied."
+            raise program.failed(
+                happened, got=told, wanted="it waits for the reply", signs=("ended early",)
+            )
         reply(conn, b"Hello, number 1!")
         expect_results(program, result(1, b"Hello, number 1!"))
 
@@ -224,11 +239,33 @@ def test_waiting(start):
         program = start(HOST, LONG, 1, *[listener.port] * 2)
         hear(listener.accept_all(program, 2))
         program.steps.add("no server answers for now: the program is watched")
-        before, seen = program.cpu_seconds(), program.watch()
+        seen = program.watch()
         if seen.busy or seen.polling:
-            program.look_inside(before, 0)
+            signs = ("never sleeps",) if sleeps_never(start) else ()
+            cpu = program.cpu_seconds()
+            program.look_inside(cpu - 1 if seen.busy else cpu, 1)  # it is known: just where
             happened = "The program is busy, although there is nothing to do."
-            raise program.failed(happened, signs=() if seen.busy else ("polls",))
+            if not seen.busy:
+                times = f"{seen.wake_ups} times in {seen.seconds:.2f} seconds"
+                happened = f"The program woke {times}, although there is nothing to do."
+                signs += ("polls",)
+            raise program.failed(happened, signs=signs)
+
+
+@lab_check(read="loop", after="test_reply")
+def test_empty(start):
+    """an empty message and an empty reply are a conversation, too
+
+    With LINES 0 there is nothing to send but the end of the stream, and recv() returns b"" at
+    once. The reply has no bytes, and that is no error.
+    """
+    with Listener() as listener:
+        program = start(HOST, LONG, 0, listener.port)
+        program.steps.add("LINES is 0: the message has no bytes")
+        conn = listener.accept(program)
+        conn.expect_end()
+        conn.close()
+        expect_results(program, result(1, b""))
 
 
 @lab_check(read="at_once", after="test_all_at_once")
@@ -250,7 +287,7 @@ def test_one_thread(start):
 def test_refused(start):
     """a connection that is refused has its error, the others have their replies
 
-    Refused or connected, the socket becomes ready to write. Ask it for SO_ERROR, once, and raise
+    Refused or connected, the socket becomes ready to write. Ask it for SO_ERROR, and raise
     OSError with that number if it is not 0. Whoever calls catches OSError, keeps the name of its
     type in talk.error, and goes on with the others.
     """
@@ -283,8 +320,9 @@ def test_connecting(start):
 def test_long_messages(start):
     """messages of six megabytes arrive, although one server reads nothing for now
 
-    send() takes only what there is room for, and returns how much that was. Send the rest when
-    the selector says that there is room again. Meanwhile the other conversations go on.
+    There is not room for all of it at once. Call send(): it takes what there is room for, and
+    returns how much that was. Send the rest when the selector says that there is room again.
+    Meanwhile the other conversations go on.
     """
     with listeners(2) as (first, second):
         program = start(HOST, LONG, MANY, first.port, second.port)

@@ -101,6 +101,11 @@ class Replies:
     def __init__(self, talker: Talker, count: int) -> None:
         self.talker, self.count, self.found, self._at = talker, count, list[Envelope](), 0
 
+    @property
+    def end_in_refusal(self) -> bool:
+        """Whether the last reply that came says that a request is no message."""
+        return bool(self.found) and b'"error"' in self.found[-1].content[:10]
+
     def missing(self, got: bytearray) -> int:
         """How many bytes, at least, are missing; Failed if what came is no message."""
         while len(self.found) < self.count:
@@ -126,5 +131,12 @@ def ask(talker: Talker, *requests: bytes, count: int = 0) -> list[Envelope]:
     while it sends, so neither side waits for the other for ever."""
     replies = Replies(talker, count or len(requests))
     words = f"{replies.count:,} replies" if replies.count > 1 else "a reply"
-    talker.gather(b"".join(requests), replies.missing, words)
+    try:
+        talker.gather(b"".join(requests), replies.missing, words)
+    except Failed as failed:
+        if replies.end_in_refusal:
+            last = f"Reply {len(replies.found):,}, the last one, is {replies.found[-1].content!r}"
+            failed.happened += f" {last:.200}."
+            failed.signs = (*failed.signs, "ends in a refusal")
+        raise
     return replies.found

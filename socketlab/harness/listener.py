@@ -39,7 +39,8 @@ class Listener:
     def accept(self, program: Program) -> Talker:
         """The server's end of the program's next connection. Failed if none comes in time."""
         number = len(self.accepted) + 1
-        program.steps.add(f"server {self.port_word}waits for connection {number}")
+        name = f"server {self.number or number}"
+        program.steps.add(f"{name} waits until the program connects")
         end, half, busy = program.patience.deadline(), program.patience.silence / 2, None
         while not select.select([self.sock], [], [], 0.02)[0]:
             if program.exit_code is not None and not select.select([self.sock], [], [], 0)[0]:
@@ -52,10 +53,11 @@ class Listener:
                 happened = f"Connection {number} did not come in time."
                 raise program.failed(happened, signs=("no connection",))
         conn, _ = self.sock.accept()
-        self.accepted.append(Talker(program, f"server, connection {number}", conn))
+        self.accepted.append(Talker(program, name, conn))
+        self.accepted[-1].came = "reached the server"
         return self.accepted[-1]
 
-    port_word = ""  # a check with several listeners may name each of them, with a space at the end
+    number = 0  # a check with several listeners may number them; else its connections are
 
     def accept_all(self, program: Program, count: int) -> list[Talker]:
         """The server's ends of so many connections, all of them open before any is served."""

@@ -73,6 +73,10 @@ class Steps:
         """One more step."""
         self._lines.append(text)
 
+    def forget(self) -> None:
+        """What comes now stands for itself: forget what was done before."""
+        self._lines.clear()
+
     def lines(self) -> tuple[str, ...]:
         """The numbered steps; a long story loses its middle."""
         numbered = [f"{n}. {line}" for n, line in enumerate(self._lines, 1)]

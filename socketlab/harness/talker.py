@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import select
 import socket
 import time
@@ -15,6 +16,8 @@ from socketlab.harness.scene import Failed, difference, show
 
 END = 'b"" (the end of the stream)'
 EARLY = "The program closed the connection too early."
+RESET = "The program's system reset the connection: it was closed too early."
+LONG, ASIDE = 40, 16  # bytes: of a longer value the report shows so many around the difference
 BROKEN = {
     ConnectionRefusedError: "The connection was refused: nobody listens any more.",
     ConnectionResetError: EARLY,  # it closed before it had read all, or before all was sent
@@ -50,6 +53,8 @@ class _Talk:
 class Talker:
     """This end of a connection with a program. Each call raises Failed if the program lets it
     down. `sock` is the socket; it does not block."""
+
+    came = "came back"  # what bytes did that arrive here; a server's end says it differently
 
     def __init__(self, program: Program, name: str, sock: socket.socket) -> None:
         self.program, self.name, self.sock, self._cpu = program, name, sock, 0.0
@@ -96,10 +101,11 @@ class Talker:
         try:
             extra = self.sock.recv(65536)
         except OSError as error:
-            raise self._broken(error, wanted=END) from None
+            raise self._no_end(error) from None
         if extra:
+            more = "was sent" if self.came == "came back" else "was wanted"
             raise self._failed(
-                "More came back than was sent.", got=extra, wanted=END, signs=("too much",)
+                f"More {self.came} than {more}.", got=extra, wanted=END, signs=("too much",)
             )
 
     def unasked(self, limit: float) -> bytes:
@@ -247,9 +253,10 @@ class Talker:
         if not chunk:
             raise self._failed(EARLY, **talk.seen(), signs=("early end",))
         if not talk.take(chunk):
-            where = difference(bytes(talk.got), talk.wanted)
-            happened = f"The wrong bytes came back: {where}."
-            raise self._failed(happened, **talk.seen(), signs=("wrong bytes",))
+            where = difference(bytes(talk.got), talk.wanted).replace("came back", self.came)
+            happened = f"The wrong bytes {self.came}: {where}."
+            seen = {**talk.seen(), **around(bytes(talk.got), talk.wanted)}
+            raise self._failed(happened, **seen, signs=("wrong bytes",))
 
     def _wait(self, sending: bool, receiving: bool) -> tuple[bool, bool]:
         """Whether the socket can be read and can be written, as soon as one of them is so."""
@@ -270,9 +277,9 @@ class Talker:
     def _nothing(self, talk: _Talk) -> str:
         seconds = f"{self.program.patience.silence:g} seconds"
         if not talk.got:
-            return f"Nothing came back for {seconds}."
+            return f"Nothing {self.came} for {seconds}."
         of_all = f" of {len(talk.wanted):,}" if talk.wanted else ""
-        return f"{len(talk.got):,}{of_all} bytes came back, then nothing for {seconds}."
+        return f"{len(talk.got):,}{of_all} bytes {self.came}, then nothing for {seconds}."
 
     def _silent(
         self, happened: str, signs: tuple[str, ...] = ("silence",), **seen: bytes | str
@@ -289,9 +296,37 @@ class Talker:
                 happened = words
         return self._failed(happened, signs=(_sign(error),), **seen)
 
+    def _no_end(self, error: OSError) -> Failed:
+        """The failure where an end of the stream was wanted, and the connection broke."""
+        if not isinstance(error, ConnectionResetError):
+            return self._broken(error, wanted=END)
+        seen = {"got": type(error).__name__, "wanted": END}
+        return self._failed(RESET, signs=("early end", "reset"), **seen)
+
     def _failed(self, happened: str, signs: tuple[str, ...] = (), **seen: bytes | str) -> Failed:
         self.program.settle()  # a program that dies closes its sockets first: wait for its end
-        return self.program.failed(happened, signs=signs, **seen)
+        return self.program.failed(happened, signs=(*signs, *calls_sendall(self.program)), **seen)
+
+
+def around(got: bytes, wanted: bytes) -> dict[str, str]:
+    """What the report shows of long values that differ: the bytes around the first difference;
+    {} for short values, and where none differs."""
+    pairs = enumerate(zip(got, wanted, strict=False))
+    at = next((at for at, (one, other) in pairs if one != other), None)
+    if at is None or max(len(got), len(wanted)) <= LONG:
+        return {}
+    begin, end = max(0, at - ASIDE), at + ASIDE
+    shown = f"(bytes {begin:,} to {end - 1:,})"
+    return {"got": f"{got[begin:end]!r} {shown}", "wanted": f"{wanted[begin:end]!r} {shown}"}
+
+
+def calls_sendall(program: Program) -> tuple[str, ...]:
+    """A sign if the program's text calls sendall() and has sockets that do not wait."""
+    text = program.path.read_text(encoding="utf-8", errors="replace")
+    lines = [line.partition("#")[0] for line in text.splitlines()]
+    calls = any(".sendall(" in line for line in lines)
+    no_wait = any(re.search(r"setblocking\((False|0)\)|settimeout\(0\)", line) for line in lines)
+    return ("calls sendall",) if calls and no_wait else ()
 
 
 def _sign(error: OSError) -> str:

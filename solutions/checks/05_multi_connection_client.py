@@ -67,20 +67,6 @@ def test_a_hundred(start):
 
 
 @lab_check(read="loop")
-def test_empty(start):
-    """an empty message and an empty reply are a conversation, too
-
-    Then nothing is sent but the end of the stream, and recv() returns b"" at once.
-    """
-    with Listener() as listener:
-        program = start(HOST, LONG, 0, listener.port)
-        conn = listener.accept(program)
-        conn.expect_end()
-        conn.close()
-        expect_replies(program, b"")
-
-
-@lab_check(read="loop")
 @pytest.mark.skipif(sys.platform == "win32", reason="not counted on Windows")
 def test_closes(start):
     """a conversation that is over is closed while others go on

@@ -1,7 +1,7 @@
 """Mistake: makes the socket block again, so that sendall() works: everybody waits for one.
 
 Caught by: test_long_messages
-Says: Nothing came back
+Says: Nothing reached the server
 Diagnosed as: waits in one conversation while others are ready
 """
 

@@ -2,7 +2,7 @@
 
 Caught by: test_long_messages
 Says: too early
-Diagnosed as: uses sendall() on a non-blocking socket
+Diagnosed as: uses sendall() on a socket that does not wait
 """
 
 import errno

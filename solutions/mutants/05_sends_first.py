@@ -1,7 +1,7 @@
 """Mistake: asks for READ only when all has been sent.
 
 Caught by: test_reads_while_it_sends
-Says: Nothing came back
+Says: Nothing reached the server
 Diagnosed as: does not read while it sends
 """
 

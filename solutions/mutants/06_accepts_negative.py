@@ -1,7 +1,7 @@
 """Mistake: has a maximum for content-length, but no minimum.
 
 Caught by: test_lies
-Says: did not refuse a header that is wrong
+Says: accepted:
 Diagnosed as: accepts a length below zero
 """
 

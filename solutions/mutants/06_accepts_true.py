@@ -1,7 +1,7 @@
 """Mistake: asks isinstance() for an int, and True is one.
 
 Caught by: test_lies
-Says: did not refuse a header that is wrong
+Says: accepted:
 Diagnosed as: accepts true as a length
 """
 

@@ -1,6 +1,6 @@
 """Mistake: waits for WRITE, although there is nothing to send.
 
-Caught by: test_many_clients
+Caught by: test_sleeps
 Says: busy
 Diagnosed as: waits for WRITE with nothing to send
 """

@@ -1,7 +1,7 @@
 """Mistake: makes a number of whatever content-length is.
 
 Caught by: test_lies
-Says: did not refuse a header that is wrong
+Says: accepted:
 Diagnosed as: accepts a text as a length
 """
 

@@ -1,7 +1,7 @@
 """Mistake: takes the length of the text before it is encoded.
 
 Caught by: test_counts_bytes
-Says: are left behind
+Says: but the content has
 Diagnosed as: counts characters in place of bytes
 """
 

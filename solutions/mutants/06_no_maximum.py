@@ -1,7 +1,7 @@
 """Mistake: believes whatever length the header says.
 
 Caught by: test_lies
-Says: did not refuse a header that is wrong
+Says: accepted:
 Diagnosed as: has no maximum for a length
 """
 

@@ -1,7 +1,7 @@
 """Mistake: sends the reason, and takes the next bytes for a message.
 
 Caught by: test_refusal
-Says: stays open
+Says: behind the bytes that it had refused
 Diagnosed as: goes on after a refusal
 """
 

@@ -2,7 +2,7 @@
 
 Caught by: test_half_close
 Says: BlockingIOError
-Diagnosed as: calls sendall() on a socket that does not block
+Diagnosed as: uses sendall() on a socket that does not wait
 """
 
 import json

@@ -1,7 +1,7 @@
 """Mistake: lets json.loads() take the last of two equal names.
 
 Caught by: test_lies
-Says: did not refuse a header that is wrong
+Says: accepted:
 Diagnosed as: accepts a name that is there twice
 """
 
