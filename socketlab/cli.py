@@ -102,7 +102,9 @@ def _counted(stream: TextIO) -> Iterator[Callable[[Verdict], object]]:
 
     def tell(verdict: Verdict) -> None:
         if stream.isatty():
-            print(f"\r{next(count)} checks done ... ", end="", file=stream, flush=True)
+            done = next(count)
+            words = f"{done} check{'s' * (done != 1)} done ... "
+            print(f"\r{words}", end="", file=stream, flush=True)
 
     try:
         yield tell

@@ -37,6 +37,7 @@ from running import (
 
 from socketlab import background
 from socketlab.costs import room_for
+from socketlab.harness.counts import asleep
 from socketlab.peers import byte_by_byte, fill, reset_on_close, send_apart
 
 SCRIPT = "multiconn-server.py"
@@ -562,9 +563,8 @@ def test_ctrl_c_ends_the_client_quietly() -> None:
 
 def wait_asleep(pid: int) -> None:
     """Return when a process that can only wait has no more to do before that."""
-    process = psutil.Process(pid)
     deadline = time.monotonic() + DEADLINE
-    while process.status() != psutil.STATUS_SLEEPING:
+    while not asleep(pid):
         assert time.monotonic() < deadline
         time.sleep(0.001)
 

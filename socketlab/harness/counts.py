@@ -38,6 +38,15 @@ def wake_ups(family: Iterable[psutil.Process]) -> int:
     return total
 
 
+def asleep(pid: int) -> bool:
+    """Whether a process waits for something; False when it has ended."""
+    if sys.platform != "linux":  # elsewhere a waiting process is called "running", too
+        return True
+    with suppress(psutil.Error):
+        return bool(psutil.Process(pid).status() == psutil.STATUS_SLEEPING)
+    return False
+
+
 def _read(path: Path) -> str:
     with suppress(OSError):  # the thread has ended
         return path.read_text()

@@ -139,13 +139,6 @@ class Program:
             return int(psutil.Process(self.pid).num_fds())
         return 0
 
-    def _asleep(self) -> bool:
-        if sys.platform != "linux":  # elsewhere a waiting process is called "running", too
-            return True
-        with suppress(psutil.Error):
-            return bool(psutil.Process(self.pid).status() == psutil.STATUS_SLEEPING)
-        return False
-
     # Waiting
 
     def wait_until(self, look: Callable[[], T], limit: float) -> T:
@@ -190,7 +183,7 @@ class Program:
         calm, before, end = 0, -1.0, time.monotonic() + limit
         while self.exit_code is None and time.monotonic() < end and calm < 3:
             now = self.cpu_seconds()
-            calm = calm + 1 if self._asleep() and now == before else 0
+            calm = calm + 1 if counts.asleep(self.pid) and now == before else 0
             before = now
             time.sleep(0.01)
         return self.exit_code is None

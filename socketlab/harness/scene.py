@@ -107,12 +107,18 @@ def _fitting(data: bytes, width: int) -> str:
     return repr(next(data[:n] for n in range(width, 0, -1) if len(repr(data[:n])) <= width))
 
 
-def difference(got: bytes, wanted: bytes) -> str:
-    """Where `got` first departs from `wanted`, in words; "" if it is a beginning of it."""
-    if wanted.startswith(got):
+def agreeing(got: bytes, wanted: bytes) -> int:
+    """How many bytes at the beginning of both are the same."""
+    pairs = enumerate(zip(got, wanted, strict=False))
+    return next((at for at, (a, b) in pairs if a != b), min(len(got), len(wanted)))
+
+
+def difference(got: bytes, wanted: bytes, came: str = "came back") -> str:
+    """Where `got` first departs from `wanted`, in words; "" if it is a beginning of it. `came` is
+    what the bytes did."""
+    at = agreeing(got, wanted)
+    if at == len(got):
         return ""
-    pairs = zip(got, wanted, strict=False)
-    at = next((i for i, (a, b) in enumerate(pairs) if a != b), len(wanted))
     if at == len(wanted):
-        return f"{len(got) - at} more bytes came back than wanted"
-    return f"byte {at} came back as {got[at : at + 1]!r}, wanted was {wanted[at : at + 1]!r}"
+        return f"{len(got) - at} more bytes {came} than wanted"
+    return f"byte {at} {came} as {got[at : at + 1]!r}, wanted was {wanted[at : at + 1]!r}"

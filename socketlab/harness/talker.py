@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from socketlab import peers
 from socketlab.harness.program import Program
-from socketlab.harness.scene import Failed, difference, show
+from socketlab.harness.scene import Failed, agreeing, difference, show
 
 END = 'b"" (the end of the stream)'
 EARLY = "The program closed the connection too early."
@@ -253,7 +253,7 @@ class Talker:
         if not chunk:
             raise self._failed(EARLY, **talk.seen(), signs=("early end",))
         if not talk.take(chunk):
-            where = difference(bytes(talk.got), talk.wanted).replace("came back", self.came)
+            where = difference(bytes(talk.got), talk.wanted, self.came)
             happened = f"The wrong bytes {self.came}: {where}."
             seen = {**talk.seen(), **around(bytes(talk.got), talk.wanted)}
             raise self._failed(happened, **seen, signs=("wrong bytes",))
@@ -311,9 +311,8 @@ class Talker:
 def around(got: bytes, wanted: bytes) -> dict[str, str]:
     """What the report shows of long values that differ: the bytes around the first difference;
     {} for short values, and where none differs."""
-    pairs = enumerate(zip(got, wanted, strict=False))
-    at = next((at for at, (one, other) in pairs if one != other), None)
-    if at is None or max(len(got), len(wanted)) <= LONG:
+    at = agreeing(got, wanted)
+    if at == min(len(got), len(wanted)) or max(len(got), len(wanted)) <= LONG:
         return {}
     begin, end = max(0, at - ASIDE), at + ASIDE
     shown = f"(bytes {begin:,} to {end - 1:,})"
@@ -322,7 +321,10 @@ def around(got: bytes, wanted: bytes) -> dict[str, str]:
 
 def calls_sendall(program: Program) -> tuple[str, ...]:
     """A sign if the program's text calls sendall() and has sockets that do not wait."""
-    text = program.path.read_text(encoding="utf-8", errors="replace")
+    try:
+        text = program.path.read_text(encoding="utf-8", errors="replace")
+    except OSError:  # a program may have removed its own file
+        return ()
     lines = [line.partition("#")[0] for line in text.splitlines()]
     calls = any(".sendall(" in line for line in lines)
     no_wait = any(re.search(r"setblocking\((False|0)\)|settimeout\(0\)", line) for line in lines)
