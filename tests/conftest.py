@@ -2,12 +2,15 @@
 
 import signal
 
+import kernel_ports
 import pytest
 from running import servers
 
 __all__ = ["servers"]  # a fixture
 
 SECONDS = 120
+
+kernel_ports.use_them()
 
 # Started in the background by a shell, this process ignores Ctrl-C, and all it starts would too.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -37,6 +37,12 @@ SETTINGS = {
     "notebook-extension/tracker": {"windowingMode": "none", "scrollPastEnd": False},
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
 }
+KERNEL_PORTS = f"""\
+import sys
+sys.path.insert(0, {str(ROOT / "tests")!r})
+import kernel_ports
+kernel_ports.use_them()
+"""
 # A cell that has run shows its count; the star of those that wait goes at the first error.
 EVERY_CELL_RAN = """() => {
     const prompts = [...document.querySelectorAll(".jp-CodeCell .jp-InputArea-prompt")];
@@ -114,6 +120,8 @@ def private_environment(own: Path) -> dict[str, str]:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(values), encoding="utf-8")
     folders = {name: str(own / name) for name in ("config", "data", "runtime", "workspaces")}
+    (own / "config").mkdir(exist_ok=True)
+    (own / "config" / "jupyter_server_config.py").write_text(KERNEL_PORTS, encoding="utf-8")
     return os.environ | {
         "JUPYTER_CONFIG_DIR": folders["config"],
         "JUPYTER_DATA_DIR": folders["data"],
