@@ -134,7 +134,10 @@ def _is_shown(path: str) -> bool:
 
 
 def _read_only(shown: Mapping[str, str]) -> list[str]:
-    return [word for path, name in shown.items() for word in ("--ro-bind", path, name)]
+    """The words that show each path under its name, in folders that everybody may enter."""
+    parents = {str(each) for name in shown.values() for each in Path(name).parents[:-1]}
+    words = [word for folder in sorted(parents) for word in ("--dir", folder)]
+    return words + [word for path, name in shown.items() for word in ("--ro-bind", path, name)]
 
 
 def _variables(mark: Path) -> Iterator[str]:
