@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -18,27 +19,47 @@ from socketlab.grading.sandbox import Sandbox
 from socketlab.grading.workplace import KIT, Means, workplace
 from socketlab.harness.guide import first_failure, read_guide
 from socketlab.harness.reading import reading_table
-from socketlab.harness.runner import ChecksError, OutOfTimeError, stream_checks
+from socketlab.harness.runner import ChecksError, OutOfTimeError, StoppedError, stream_checks
 from socketlab.harness.schedule import WAITS
 from socketlab.harness.verdicts import Verdict
 from socketlab.learner import Lab
 
 
 def grade_one(
-    source: bytes, lab: Lab, *, seed: int = 1, sandbox: Sandbox, deadline: float = 180.0
+    source: bytes,
+    lab: Lab,
+    *,
+    seed: int = 1,
+    sandbox: Sandbox,
+    deadline: float = 180.0,
+    stop: threading.Event | None = None,
 ) -> Result:
     """What the checks of a lab, hidden ones too, find in a program: a verdict for each of them.
 
     Whatever the program does, this returns: after `deadline` seconds and a few more at the latest.
+    Only `stop` ends it without a result: when that is set, StoppedError is raised.
     """
     began = time.monotonic()
     with workplace(source, lab.program.name) as place:
-        found = _run(sandbox.means(place, lab), lab, seed, deadline)
+        found = _run(sandbox.means(place, lab), lab, seed, deadline, stop)
         verdicts = [_without_places(verdict, place.folder) for verdict in found.verdicts]
     verdicts = _whole(verdicts, lab, found.status)
     broken = next((each for each in verdicts if each.outcome == "error"), None)
     if broken and found.status == "graded":
         found = replace(found, status="broken", problem=f"{broken.title}: {broken.happened}")
+    result = _result(source, lab, seed, sandbox, found, verdicts)
+    return replace(result, seconds=time.monotonic() - began)
+
+
+def no_result(source: bytes, lab: Lab, *, seed: int, sandbox: Sandbox, problem: str) -> Result:
+    """The result of a program that could not be graded: "broken", with no verdict of its own."""
+    found = _Run((), "broken", problem)
+    return _result(source, lab, seed, sandbox, found, _whole((), lab, "broken"))
+
+
+def _result(
+    source: bytes, lab: Lab, seed: int, sandbox: Sandbox, found: _Run, verdicts: list[Verdict]
+) -> Result:
     return Result(
         lab=lab.name,
         digest=hashlib.sha256(source).hexdigest(),
@@ -51,7 +72,6 @@ def grade_one(
         verdicts=tuple(verdicts),
         hidden=tuple(check.name for check in checks_of(lab) if check.hidden),
         **_advice(lab, verdicts),
-        seconds=time.monotonic() - began,
     )
 
 
@@ -62,9 +82,10 @@ class _Run:
     problem: str = ""
 
 
-def _run(means: Means, lab: Lab, seed: int, deadline: float) -> _Run:
+def _run(means: Means, lab: Lab, seed: int, deadline: float, stop: threading.Event | None) -> _Run:
     files = [file for file in (lab.checks, lab.hidden_checks) if file.is_file()]
-    how: Any = {"seed": seed, "longest": deadline, "wrap": means.wrap, "box": means.box}
+    how: Any = {"seed": seed, "longest": deadline, "stop": stop, "wrap": means.wrap}
+    how["box"] = means.box
     verdicts: list[Verdict] = []
     try:
         for verdict in stream_checks(means.program, files, lab.reading, **how):
@@ -72,6 +93,8 @@ def _run(means: Means, lab: Lab, seed: int, deadline: float) -> _Run:
     except OutOfTimeError:
         problem = f"The run was stopped after {deadline:g} seconds, in the middle of the checks."
         return _Run(tuple(verdicts), "timeout", problem)
+    except StoppedError:
+        raise
     except ChecksError as error:
         return _Run(tuple(verdicts), "broken", str(error))
     return _Run(tuple(verdicts))

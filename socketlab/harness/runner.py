@@ -6,9 +6,11 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
@@ -32,6 +34,10 @@ class OutOfTimeError(ChecksError):
     """The run as a whole took too long and was stopped. Each verdict that came before is good."""
 
 
+class StoppedError(ChecksError):
+    """The run was stopped because nobody wants its verdicts any more."""
+
+
 Wrap = Callable[[list[str], Path], list[str]]
 
 
@@ -41,7 +47,8 @@ class Options(TypedDict, total=False):
     they stop at it; with `only`, the one check of this name is tried. `recording` is a file for
     the spans of the checks and of the programs that they start; then there is one job.
 
-    `longest` is how many seconds the run may last (180). `box` is where each program is started;
+    `longest` is how many seconds the run may last (180); once `stop` is set, it ends at once with
+    StoppedError. `box` is where each program is started;
     `wrap` is given pytest's command and the folder of its settings, and returns what to run."""
 
     patience: float
@@ -51,8 +58,17 @@ class Options(TypedDict, total=False):
     only: str
     recording: Path
     longest: float
+    stop: threading.Event | None
     box: Box | None
     wrap: Wrap | None
+
+
+@dataclass(frozen=True)
+class Until:
+    """When a run ends at the latest: after so many `seconds`, or when `stop` is set."""
+
+    seconds: float = LONGEST_RUN
+    stop: threading.Event | None = None
 
 
 def run_checks(
@@ -83,14 +99,15 @@ def running_checks(
     words = [f"--program={program.absolute()}"] + ([f"--reading={reading}"] if reading else [])
     words += ["--exitfirst"] if options.pop("first_failure", False) else []
     words += [f"--box={box.text()}"] if (box := options.pop("box", None)) else []
-    wrap, longest = options.pop("wrap", None), options.pop("longest", LONGEST_RUN)
+    wrap = options.pop("wrap", None)
+    until = Until(options.pop("longest", LONGEST_RUN), options.pop("stop", None))
     words += [f"--{name}={value}" for name, value in options.items()]
     with tempfile.TemporaryDirectory(prefix="socketlab-") as folder:
-        yield from _run_in(Path(folder), [*words, *map(str, files)], wrap, longest)
+        yield from _run_in(Path(folder), [*words, *map(str, files)], wrap, until)
 
 
 def _run_in(
-    folder: Path, words: list[str], wrap: Wrap | None, longest: float
+    folder: Path, words: list[str], wrap: Wrap | None, until: Until
 ) -> Generator[list[Verdict], None, None]:
     """Run pytest with these words; `folder` takes its settings and output."""
     (folder / "pytest.ini").write_text("[pytest]\n")  # the project's own is not for checks
@@ -99,7 +116,7 @@ def _run_in(
         command = [*_pytest(folder), f"--verdicts={channel.where}", *words]
         command = wrap(command, folder) if wrap else command
         try:
-            with closing(_run(command, output.fileno(), folder, channel, longest)) as running:
+            with closing(_run(command, output.fileno(), folder, channel, until)) as running:
                 for _ in running:
                     fresh = _lines(channel)[count:]
                     count += len(fresh)
@@ -108,7 +125,7 @@ def _run_in(
         except BrokenStreamError as error:
             _end_all_of(folder)
             raise _broken(folder, error) from None
-        except OutOfTimeError:
+        except (OutOfTimeError, StoppedError):
             _end_all_of(folder)
             raise
 
@@ -127,25 +144,27 @@ def _pytest(folder: Path) -> list[str]:
 
 
 def _run(
-    command: list[str], output: int, mark: Path, channel: Channel, longest: float
+    command: list[str], output: int, mark: Path, channel: Channel, until: Until
 ) -> Generator[None, None, None]:
     """Run a command to its end, with a moment now and then to look at what it has done.
 
-    Whatever stops the wait stops the command and its children. OutOfTimeError after `longest`.
+    Whatever stops the wait stops the command and its children.
     """
     streams: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": output, "stderr": output}
     process = subprocess.Popen(
         command, env=environment(mark), **streams, **channel.given, **own_session()
     )
-    ends = time.monotonic() + longest
+    ends = time.monotonic() + until.seconds
     try:
         while process.poll() is None:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(LOOK)
             yield
             if time.monotonic() > ends:
-                message = f"The checks were stopped, because they took longer than {longest:g} s."
+                message = f"The checks were stopped: they took longer than {until.seconds:g} s."
                 raise OutOfTimeError(message)
+            if until.stop and until.stop.is_set():
+                raise StoppedError("The checks were stopped.")
     finally:
         _end(process)
 
