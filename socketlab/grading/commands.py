@@ -45,10 +45,10 @@ def _add_grade(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "grade",
         help="grade a class",
         description="Grade every submission of a lab, and write a page for each learner, a page "
-        "of the class, and the files that learning platforms take. What has been graded is kept "
-        f"in OUT/{BOOK} and is not graded again.",
-        epilog="Exit codes: 0 all that was handed in is graded; 2 wrong usage, or something cannot "
-        "be read; 3 the grader itself failed for some, who have no points for it; 130 Ctrl-C: the "
+        "of the class, and the files that learning platforms take. What has been graded is "
+        f"kept in OUT/{BOOK} and is not graded again.",
+        epilog="Exit codes: 0 all that was handed in is graded; 2 wrong usage, or something "
+        "cannot be read; 3 the grader itself failed for some, who have no points for it; 130 Ctrl-C: the "
         "same command goes on where it stopped.",
     )
     grade.add_argument("lab", help="its number or name")
