@@ -16,6 +16,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 
 from socketlab.grading.submission import Person
@@ -35,7 +36,7 @@ STAFF = frozenset({"instructor", "ta", "teacher", "reader", "designer", "observe
 TEST_STUDENT = ("student, test", "test student")  # Canvas adds one to each course
 POINTS = "points possible"
 LARGEST = 16 << 20  # bytes
-LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "æ": "ae", "œ": "oe", "ı": "i"})
+LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "æ": "ae", "œ": "oe"})
 ACCENTS = range(0x300, 0x370)  # combining marks of Latin, Greek and Cyrillic letters
 
 
@@ -58,7 +59,7 @@ class Roster:
         """Whoever has this id, e-mail address, login or name; None if nobody has.
 
         Names are found in any order of their parts, without regard to accents, case, spaces and
-        punctuation, and never because they are only similar. RosterError if several people have it.
+        punctuation, never because they are only similar. RosterError if several people have it.
         """
         keys = (exact(text), exact(text), squeezed(text))
         for handles, key in zip(self.handles, keys, strict=True):
@@ -79,7 +80,7 @@ class Roster:
             for (start, end), who in found
             if not any(a <= start and end <= b and (a, b) != (start, end) for (a, b), _ in found)
         ]
-        return tuple(dict.fromkeys(person for who in outer for person in who))
+        return tuple({person.id: person for who in outer for person in who}.values())
 
     def _known(self, text: str) -> tuple[Person, ...]:
         key = exact(text)
@@ -180,8 +181,10 @@ def _by_column(
     if any(cells[len(header) :]):
         message = f"Line {line} has {len(cells)} cells, and there are {len(header)} columns."
         raise RosterError(f'{message} A name with a comma in it needs quotes: "Lovelace, Ada".')
-    padded = [*cells, *[""] * (len(header) - len(cells))]
-    return line, dict(reversed(list(zip(header, padded, strict=False))))  # the first of two counts
+    row: dict[str, str] = {}
+    for name, value in zip_longest(header, cells[: len(header)], fillvalue=""):
+        row.setdefault(name, value)  # of two columns with one name the first counts
+    return line, row
 
 
 def _cell(row: Mapping[str, str], columns: Iterable[str]) -> str:
@@ -225,7 +228,7 @@ def _check_id(id_: str, column: str, line: int, lines: dict[str, int]) -> None:
     if not id_:
         raise RosterError(f"Line {line} has no {column}. Each person needs one, and only one.")
     if not id_.isprintable() or len(id_) > 200:
-        raise RosterError(f"Line {line} has a {column} that is no text: {ascii(id_[:50])}.")
+        raise RosterError(f"Line {line} has a {column} that is no text: {id_[:50]!a}.")
     if earlier := lines.get(exact(id_)):
         told = f"The {column} {id_!r} in line {line} is in line {earlier}, too."
         raise RosterError(f"{told} Each person needs one of their own.")
