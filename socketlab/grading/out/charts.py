@@ -33,7 +33,10 @@ def bins(values: Sequence[float], out_of: float) -> list[tuple[str, int]]:
     for value in values:
         counts[min(max(int(value), 0), top) // step] += 1
     starts = range(0, top + 1, step)
-    return [(_range(start, min(start + step - 1, top)), n) for start, n in zip(starts, counts)]
+    return [
+        (_range(start, min(start + step - 1, top)), n)
+        for start, n in zip(starts, counts, strict=True)
+    ]
 
 
 def _range(first: int, last: int) -> str:

@@ -96,9 +96,10 @@ def _row(step: str, last: bool) -> Row:
             told = parts.groupdict()
             text, call = told.get("text") or text, told.get("call") or call
             if kind == "receive" and last:  # it did not come: what did is the outcome
-                return Row("note", f"waits for {text}", who, call)
+                told_of = "a connection" if text == "handshake" else text
+                return Row("note", f"waits for {told_of}", who, call)
             return Row(kind, text, who, call, told.get("note") or "")
-    return Row("note", rest, who)
+    return Row("note", step, who)
 
 
 def _outcome(verdict: Verdict, who: str) -> Iterator[Row]:
@@ -141,7 +142,7 @@ def _words(row: Row) -> str:
         "hang up": "Your program ends the stream.",
         "missing": "Nothing comes back.",
         "wanted": f"Wanted: {row.text}.",
-        "note": f"{row.who} {row.text}.".lstrip(),
+        "note": f"{row.who if row.call else ''} {row.text}.".lstrip(),
         "gap": "Some steps later:",
     }
     said["send"] = f"{row.text} is called." if row.call == "call" else said["send"]

@@ -21,7 +21,7 @@ KINDS = {"fail": "failure", "error": "error", "skip": "skipped"}
 def suite(grade: Grade, lab: Lab) -> str:
     """One learner's checks as a <testsuite>. One that waits for another that fails is skipped."""
     checks = told.told(grade.result)
-    counts = {kind: 0 for kind in KINDS.values()}
+    counts = dict.fromkeys(KINDS.values(), 0)
     for check in checks:
         if check.verdict.outcome in KINDS:
             counts[KINDS[check.verdict.outcome]] += 1

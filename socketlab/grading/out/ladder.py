@@ -81,7 +81,8 @@ class _Drawing:
     # What stands around the rows
 
     def _heads(self) -> None:
-        one = self.talkers[0] if len(self.talkers) == 1 else "the checks"
+        calls = any(row.call == "call" for row in self.told.rows)
+        one = self.talkers[0] if len(self.talkers) == 1 and not calls else "the checks"
         anchors = ("middle", "middle") if self.at.outside else ("start", "end")
         xs = (self.at.left, self.at.right) if self.at.outside else (0, self.at.width)
         self._text(xs[0], self.y, one, "head ours", anchors[0])
@@ -133,7 +134,7 @@ class _Drawing:
         lines = wrap(row.text, int(self.at.room * 1.1))
         if row.call and self.at.outside:
             self._side(row, self.y + 10)
-        elif row.who and not self.at.outside:
+        elif row.call:
             lines = wrap(f"{row.who} {row.text}", self.at.room)
         if row.who:
             self._dot(row, self.y + 10)
@@ -145,7 +146,9 @@ class _Drawing:
         lines = wrap(row.text, self.at.room)
         label = self._label(row)
         if not self.at.outside and label:
-            self._text(*self._inside(row), label, "call", self._inside_anchor(row))
+            style = "failed" if row.failed else "wanted" if row.kind == "wanted" else ""
+            style = f"side {style}" if style else "call"
+            self._text(*self._inside(row), label, style, self._inside_anchor(row))
             self.y += 8
         height = max(LINE * len(lines), self._outside_height(row)) + 8
         middle = self.y + height / 2 + 2
@@ -166,7 +169,7 @@ class _Drawing:
             self._cross(self.at.right - 16, start + 1)
             return
         self._line(x1 + (-6 if back else 6), start, tip, end, style)
-        self._head(tip, end, 1 if back else -1, style)
+        self._head(tip, end, 1 if back else -1, style.removeprefix("arrow"))
         if row.kind != "wanted":
             self._dot(row, start)
 
@@ -245,7 +248,7 @@ class _Drawing:
 
     def _head(self, x: float, y: float, way: int, style: str) -> None:
         path = f"M{x:g} {y:g}l{10 * way} -4v8z"
-        SubElement(self.svg, "path", {"d": path, "class": f"tip {style}"})
+        SubElement(self.svg, "path", {"d": path, "class": f"tip{style}"})
 
     def _line(
         self, x1: float, y1: float, x2: float, y2: float, style: str, to: Element | None = None
@@ -295,6 +298,7 @@ def _cut(text: str, width: int) -> int:
     for place, character in enumerate(text):
         taken += _columns(character)
         if taken > width:
-            space = text.rfind(" ", 0, place + 1)
+            size = text.rfind(" (", 0, place + 1)  # how many bytes: together, if it can be
+            space = max(size, 0) or text.rfind(" ", 0, place + 1)
             return space if space > width // 2 else place
     return len(text)

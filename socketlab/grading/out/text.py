@@ -22,7 +22,9 @@ def gradebook_text(grades: Iterable[Grade], lab: Lab) -> str:
     rows = [HEAD, *map(_row, entries)]
     cells = [[_cut(text, most) for text, most in zip(row, WIDEST, strict=True)] for row in rows]
     widths = [max(map(columns, column)) for column in zip(*cells, strict=True)]
-    lines = ["  ".join(_pad(*cell) for cell in zip(row, widths, range(6))) for row in cells]
+    lines = [
+        "  ".join(_pad(*cell) for cell in zip(row, widths, range(6), strict=True)) for row in cells
+    ]
     graded = sum(each.graded for each in entries)
     total = f"{lab.title}: {graded:,} of {plural(len(entries), 'learner')} graded"
     return "\n".join([total, "", *(line.rstrip() for line in lines)])
