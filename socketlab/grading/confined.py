@@ -11,7 +11,6 @@ import psutil
 
 from socketlab.grading.uids import am_root
 from socketlab.grading.workplace import (
-    DISK,
     KEEPER,
     KIT,
     PROCESSES,
@@ -19,7 +18,6 @@ from socketlab.grading.workplace import (
     Workplace,
     bare_python,
     limits,
-    packages,
     settings,
 )
 from socketlab.harness.box import Box
@@ -43,6 +41,13 @@ def why_no_landlock() -> str:
     return ""
 
 
+def keeps_signals() -> bool:
+    """Whether Landlock keeps a program from sending signals to others."""
+    import landlockpy
+
+    return bool(landlockpy.abi_version() >= SAFE_ABI)
+
+
 def means(place: Workplace, *, landlock: bool) -> Means:
     """How a submission is run beside everything else, as a user of its own if that can be."""
     if sys.platform == "win32":
@@ -51,7 +56,7 @@ def means(place: Workplace, *, landlock: bool) -> Means:
     uid = place.uid if python else 0
     python = python or bare_python()
     start = [sys.executable, "-I"] if landlock else [bare_python(), "-I", "-S"]
-    words = [f"folder={place.scratch}", f"disk={DISK}", "subreaper=1", f"uid={uid}"]
+    words = [f"folder={place.scratch}", "subreaper=1", f"uid={uid}"]
     words += limits(PROCESSES if uid else PROCESSES + _processes())
     if landlock:
         words += ["landlock=1", *(f"read={path}" for path in _readable(python))]
@@ -101,14 +106,9 @@ def _is_mine(process: psutil.Process) -> bool:
 
 
 def _readable(python: str) -> Iterator[str]:
-    """What a program may read: Python, its library, and the system's; nothing installed."""
+    """What a program may read: Python with its library, and what that needs of the system."""
     prefix = Path(python).parent.parent
-    hidden = {Path(path).resolve() for path in packages()}
-    library = prefix / "lib" / VERSION
-    yield python
-    yield from (str(path) for path in library.iterdir() if path.resolve() not in hidden)
-    yield from (str(path) for path in (prefix / "lib").glob("libpython*"))
-    for path in ("/usr/lib", "/usr/lib64", "/lib", "/lib64", "/usr/share/zoneinfo"):
-        if os.path.exists(path):
-            yield path
-    yield from settings()
+    library = [str(prefix / name / VERSION) for name in ("lib", "lib64")]
+    loaded = map(str, (prefix / "lib").glob("libpython*"))
+    system = ("/usr/lib", "/usr/lib64", "/lib", "/lib64", "/usr/share/zoneinfo", *settings())
+    yield from filter(os.path.exists, (python, *library, *loaded, *system))
