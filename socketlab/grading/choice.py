@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property, lru_cache
 
 from socketlab.grading.files import UnreadableError, stem_of
@@ -37,11 +38,13 @@ SHOWN = 6  # names in a reason
 
 @dataclass(frozen=True)
 class Candidate:
-    """A Python file that may be the program; `rest` is its name on the learner's machine."""
+    """A Python file that may be the program; `rest` is its name on the learner's machine, `when`
+    it was written is in UTC."""
 
     path: str
     rest: str
     source: bytes
+    when: datetime | None = None
 
     @cached_property
     def stem(self) -> str:
@@ -65,8 +68,8 @@ class Choice:
 def choose(found: Sequence[Candidate], others: Iterable[str], lab: Lab) -> Choice:
     """The program for a lab: the lab's name, else its number, else the only one that fits.
 
-    `others` are the paths of what is no Python file, with "/" behind those of folders. UnreadableError if there is none, or if it
-    cannot be told which one it is; the reason says what to do.
+    `others` are the paths of what is no Python file, with "/" behind those of folders.
+    UnreadableError if there is none, or if nobody can tell which; the reason says what to do.
     """
     good = [each for each in found if not _fault(each)]
     if not _named(good, lab) and (bad := _named(found, lab)):
@@ -141,8 +144,11 @@ def _fault(candidate: Candidate) -> str:
 
 
 def _renamed(chosen: Candidate, lab: Lab) -> tuple[str, ...]:
+    """A note, unless only a number was added by whatever it went through."""
     name = chosen.rest.rpartition("/")[2]
-    return () if name == f"{lab.name}.py" else (f"The file is called {name}, not {lab.name}.py.",)
+    if COPY.sub("", stem_of(name)) == lab.name:
+        return ()
+    return (f"The file is called {name}, not {lab.name}.py.",)
 
 
 def _nothing(

@@ -46,9 +46,10 @@ class Named:
 class Said:
     """What a name says of the file that has it.
 
-    Several `people` handed it in together. `group` is common to all files of one submission, `rest` the name
-    that the file had on the learner's machine, if it is in the same part of the path.
-    `dated` is whether the times in the archive are about the files, and not about the download.
+    Several `people` handed it in together. `group` is common to all files of one submission,
+    `rest` the file's own name on the learner's machine, if it is in the same part of the path.
+    `when` it was handed in is in UTC, None if the platform does not say: the times of files in a
+    download are those of the download.
     """
 
     people: tuple[Named, ...]

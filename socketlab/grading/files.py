@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 
 from socketlab.grading.submission import Refusal
 
@@ -62,11 +63,12 @@ class Budget:
 @dataclass(frozen=True, slots=True)
 class File:
     """A file by its path, with "/" between the parts. `when` it was written is in UTC, if known;
-    `reader` gives up to so many of its bytes."""
+    `reader` gives up to so many of its bytes; `path` is where it is, if it is on disk."""
 
     name: str
     when: datetime | None
     reader: Callable[[int], bytes] = field(repr=False, compare=False)
+    path: Path | None = None
 
     def read(self, most: int, budget: Budget) -> bytes:
         """All of it. UnreadableError if it has more than `most` bytes, or cannot be read."""

@@ -17,6 +17,7 @@ from datetime import datetime
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import BinaryIO
 
 from socketlab.grading.archives import DEVICE, LINK
 from socketlab.grading.files import (
@@ -99,7 +100,8 @@ class _Walk:
             self.into(Path(entry.path), name, committed)
         elif stat.S_ISREG(status.st_mode):
             when = committed or moment(status.st_mtime)
-            self.files.append(File(name, when, partial(read_bytes, Path(entry.path))))
+            path = Path(entry.path)
+            self.files.append(File(name, when, partial(read_bytes, path), path))
         else:
             raise UnreadableError(DEVICE)
 
@@ -108,11 +110,18 @@ class _Walk:
         return target.is_relative_to(self._root.resolve()) and target.exists()
 
 
+def open_file(path: Path) -> BinaryIO:
+    """A file, open for reading. UnreadableError if it is a link or a pipe, or OSError."""
+    file = open(os.open(path, os.O_RDONLY | BARE), "rb")  # noqa: SIM115 (for the caller)
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise UnreadableError(DEVICE)
+    return file
+
+
 def read_bytes(path: Path, most: int) -> bytes:
     """Up to `most` bytes of a file. UnreadableError if it is a link or a pipe, or OSError."""
-    with open(os.open(path, os.O_RDONLY | BARE), "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise UnreadableError(DEVICE)
+    with open_file(path) as file:
         return file.read(most)
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from socketlab.grading.conventions import (
-    METADATA,
     Named,
     Said,
     attempt_number,
@@ -25,7 +24,8 @@ from socketlab.learner import Lab
 # Words of names that are about the work, not about who did it.
 WORDS = {"lab", "labs", "exercise", "exercises", "assignment", "assignments", "task", "homework"}
 WORDS |= {"hw", "submission", "submissions", "solution", "final", "code", "program", "project"}
-WORDS |= {"copy", "src", "abgabe", "abgaben", "main"}
+WORDS |= {"copy", "src", "abgabe", "abgaben", "main", "ex"}
+APART = r"[\s_\-.()]"
 CORRECT = "Correct the name, or add the person to the roster."
 
 
@@ -48,23 +48,34 @@ class Owners:
     """Tells whose the files of one folder or archive are.
 
     `paths` are all that are in it, `exports` what Gradescope says of folders, `receipts` what
-    Blackboard says of attempts. `own` is the name of the folder or archive itself.
+    Blackboard says of attempts. `own` is the name of the folder or, if `packed`, of the archive.
     """
 
     def __init__(
         self,
         own: str,
+        packed: bool,
         paths: Iterable[str],
         lab: Lab,
         roster: Roster | None,
         exports: Mapping[str, Said],
         receipts: Mapping[str, Named],
     ) -> None:
-        self._own, self._roster, self._words = own, roster, words_of(lab)
+        self._own, self._packed, self._roster = own, packed, roster
+        self._front, self._back = about(lab)
+        self._program = f"labs/{lab.name}.py"
         self._exports, self._receipts = exports, receipts
+        self._seen: dict[str, tuple[Person, ...]] = {}
         paths = list(paths)
         self._flat = flat_canvas(paths)
-        self._inside = self._names_somebody(path for path in paths if not self.said(path))
+        plain = [path.split("/") for path in paths if not self.said(path)]
+        self._around = self._folders_around(plain) if plain else 0
+        self._one = self._holds_nobody(plain) if roster else self._is_of_one(plain)
+        self._said_any = len(plain) < len(paths)
+
+    def divide(self, by_name: bool) -> bool:
+        """Whether this is of many: a platform's convention says so or, `by_name`, plain names."""
+        return self._said_any or (by_name and not self._one)
 
     def claim(self, path: str) -> Claim:
         """Whose a file is; RosterErrors and contradictions are among the claim's problems."""
@@ -120,26 +131,25 @@ class Owners:
         """The first part of the path that names somebody on the roster."""
         parts = path.split("/")
         for n, part in enumerate(parts):
-            if people := self._who(_stem(part)):
+            if people := self._who(part):
                 found = {person.id: person for person in people}
                 for deeper in parts[n + 1 :]:
-                    if other := self._exactly(_stem(deeper)):
+                    if other := self._exactly(deeper):
                         found[other.id] = other
                 person = _one(found, part)
                 return self._owned(parts, n, person)
-        if not self._inside and (people := self._container()):
+        if self._one and (people := self._container()):
             return Claim("", path, people)
         problem = f"Nobody on the roster is called so. {CORRECT}"
         return Claim(parts[0], path, problem=problem)
 
     def _unlisted(self, path: str) -> Claim:
-        """The first part of the path that is not about the lab."""
+        """The first part of the path that is not about the lab, nor around all of it."""
         parts = path.split("/")
-        for n, part in enumerate(parts):
-            name = self._about_nothing_else(_stem(part))
-            if name and self._inside:
-                return self._owned(parts, n, Person(name))
-        return Claim("", path, (Person(self._own),))
+        name = self._name(parts[self._around]) if len(parts) > self._around else ""
+        if self._one or not name:
+            return Claim("", path, (Person(self._own),))
+        return self._owned(parts, self._around, Person(name))
 
     def _owned(self, parts: list[str], n: int, person: Person) -> Claim:
         """The claim of whoever part n of a path names. A number in the next is an attempt."""
@@ -150,57 +160,80 @@ class Owners:
         deep = n + 1 + bool(attempt)
         return Claim("/".join(parts[:deep]), rest or parts[n], (person,), attempt=attempt)
 
-    def _who(self, stem: str) -> tuple[Person, ...]:
-        """Everybody that a part of a path names."""
-        if not (name := self._about_nothing_else(stem)):
-            return ()
-        one = self._exactly(stem) or self._exactly(name)
-        return (one,) if one else self._roster.mentioned(name) if self._roster else ()
+    def _who(self, part: str) -> tuple[Person, ...]:
+        """Everybody on the roster whom a part of a path names."""
+        if part not in self._seen:
+            one = self._exactly(part)
+            self._seen[part] = (one,) if one else self._roster.mentioned(self._name(part))
+        return self._seen[part]
 
-    def _exactly(self, stem: str) -> Person | None:
-        return self._roster.find(stem) if self._roster and self._about_nothing_else(stem) else None
+    def _exactly(self, part: str) -> Person | None:
+        """Whose name a part of a path is, with or without words about the lab."""
+        name = self._name(part)
+        return (self._roster.find(stem_of(part)) or self._roster.find(name)) if name else None
 
     def _container(self) -> tuple[Person, ...]:
-        people = self._who(self._own)
-        return people if len(people) == 1 else ()
+        """Whom the name of the archive names; that of a folder must be all of a name."""
+        people = self._who(self._own) if self._packed else (self._exactly(self._own),)
+        return people if len(people) == 1 and people[0] else ()
 
-    def _names_somebody(self, paths: Iterable[str]) -> bool:
-        """Whether the paths name people, so that the folder's or archive's own name need not."""
-        named = set()
-        for path in paths:
-            stems = [_stem(part) for part in path.split("/")]
-            if self._roster:
-                try:
-                    named |= {1 for stem in stems if self._who(stem)}
-                except RosterError:
-                    named.add(1)
-            else:
-                named |= {name for stem in stems[:1] if (name := self._about_nothing_else(stem))}
-        return bool(named)
+    def _holds_nobody(self, paths: Iterable[list[str]]) -> bool:
+        """Whether nothing in it names anybody on the roster, so that its own name may."""
+        try:
+            return not any(self._who(part) for parts in paths for part in parts)
+        except RosterError:
+            return False
 
-    def _about_nothing_else(self, stem: str) -> str:
-        """A name without words in front and behind that are about the lab; "" if all are."""
-        pieces = re.split(r"([\s_\-.()]+)", stem)
-        while pieces and (not pieces[0].strip(" _-.()") or pieces[0].casefold() in self._words):
-            del pieces[0]
-        while pieces and (not pieces[-1].strip(" _-.()") or pieces[-1].casefold() in self._words):
-            del pieces[-1]
-        return "".join(pieces)
+    def _is_of_one(self, paths: Sequence[list[str]]) -> bool:
+        """Whether all is one learner's: it has the course's own folders, or is not divided."""
+        if sum("/".join(parts[-2:]) == self._program for parts in paths) == 1:
+            return True
+        heads = {parts[self._around] for parts in paths if len(parts) > self._around + 1}
+        loose = {parts[self._around] for parts in paths if len(parts) == self._around + 1}
+        packed = {name for name in loose if is_archive(name)}
+        divided = any(map(self._name, heads | packed))
+        if not divided and any(not self._name(name) for name in loose if _is_python(name)):
+            return True  # the program is right in it, with other files beside it
+        work = heads | packed | set(filter(_is_python, loose))
+        return len({name for each in work if (name := self._name(each))}) <= self._packed
+
+    def _folders_around(self, paths: Sequence[list[str]]) -> int:
+        """How many folders are around all of it and name nobody, as in `class/lab-1/ada/...`."""
+        depth = 0
+        while len({tuple(parts[: depth + 1]) for parts in paths}) == 1:
+            inside = [parts[depth + 1 :] for parts in paths]
+            folders = {
+                parts[0] for parts in inside if len(parts) > 1 or (parts and is_archive(parts[0]))
+            }
+            named = all(map(self._name, folders)) and len(folders) > 1
+            loose = any(len(parts) == 1 and _is_python(parts[0]) for parts in inside)
+            if not all(inside) or (self._name(paths[0][depth]) and (loose or not named)):
+                break
+            depth += 1
+        return depth
+
+    def _name(self, part: str) -> str:
+        """A part of a path without suffix, and without words in front and behind that are about
+        the lab; "" if all are."""
+        stem = stem_of(part).strip()[:200]
+        return self._back.sub("", self._front.sub("", stem)).strip(" _-.()")
 
 
-def words_of(lab: Lab) -> frozenset[str]:
-    """Words of names that are about this lab."""
+def about(lab: Lab) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """What names begin and end with that is about this lab: `lab_1`, `01_echo_server`, `final`."""
     number, *words = lab.name.casefold().split("_")
-    numbers = (number, number.lstrip("0"))
-    numbered = {f"{word}{digits}" for word in ("lab", "ex", "hw", "l") for digits in numbers}
-    return frozenset(WORDS | {number} | set(words) | numbered)
+    known = "|".join(sorted(map(re.escape, WORDS | set(words)), key=len, reverse=True))
+    word = rf"(?:(?:{known})(?:{APART}*0*{int(number)})?|{number})"
+    front = re.compile(rf"^{APART}*(?:{word}(?:{APART}+|$))+", re.IGNORECASE)
+    return front, re.compile(rf"(?:(?:^|{APART}+){word})+{APART}*$", re.IGNORECASE)
 
 
-def _stem(part: str) -> str:
-    return stem_of(part).strip()
+def _is_python(name: str) -> bool:
+    return name.casefold().endswith(".py")
 
 
 def _one(found: Mapping[str, Person], text: str) -> Person:
+    """The one person among those found. RosterError if there is none, or more than one."""
     people = list({person.id: person for person in found.values()}.values())
     if not people:
         raise RosterError(f"Nobody on the roster is called {text}. {CORRECT}")
@@ -208,8 +241,3 @@ def _one(found: Mapping[str, Person], text: str) -> Person:
         ids = " and ".join(sorted(person.id for person in people))
         raise RosterError(f"Its name is about more than one person: {ids}. Rename it.")
     return people[0]
-
-
-def is_metadata(path: str) -> bool:
-    """Whether a file is what Gradescope says of the folders beside it."""
-    return path.rpartition("/")[2] == METADATA
