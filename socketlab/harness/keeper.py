@@ -1,7 +1,8 @@
 """Starts one program inside its box, says how it ended, and ends all that it has started.
 
 python -I -S keeper.py NAME=VALUE... -- COMMAND...: it says "started PID" on the socket `control`
-just before the command takes the place of its process, then "ended CODE" (below zero: a signal).
+just before the command takes the place of its process, then "runs", or "failed WHY" if it does
+not, and at last "ended CODE" (below zero: a signal).
 The end of `control` ends everything below this process, and then this process itself.
 Standard library only, and little of it: it is started before each program.
 """
@@ -34,12 +35,16 @@ def main():
     first_to_go()
     guard()
     woken, wake = os.pipe()
+    failure, fails = os.pipe()
     os.set_blocking(wake, False)
     _signal.signal(_signal.SIGCHLD, lambda *_: None)
     _signal.set_wakeup_fd(wake)
     child = os.fork()
     if not child:
-        become(command, words, control)
+        become(command, words, control, fails)
+    os.close(fails)
+    why = os.read(failure, 1000)
+    os.write(control, b"failed %b\n" % why if why else b"runs\n")
     leave_streams(words)
     keep(child, control, woken, words)
     if os.getpid() != 1:  # else the kernel ends all others with this process
@@ -130,8 +135,8 @@ def ended():
         pass
 
 
-def become(command, words, control):
-    """Become the program: this process is its own, with its limits."""
+def become(command, words, control, fails):
+    """Become the program: this process is its own, with its limits. Say to `fails` why not."""
     try:
         os.setsid()
         _signal.set_wakeup_fd(-1)
@@ -141,11 +146,13 @@ def become(command, words, control):
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(int(words["stdout"]), 1)
         os.dup2(int(words["stderr"]), 2)
-        os.dup2(control, 3, inheritable=False)
-        os.closerange(4, 4096)
         limit(words)
-        os.write(3, b"started %d\n" % os.getpid())
+        os.write(control, b"started %d\n" % os.getpid())
+        os.set_inheritable(int(words["stdout"]), False)
+        os.set_inheritable(int(words["stderr"]), False)
         os.execve(command[0], command, environment(words))
+    except BaseException as error:
+        os.write(fails, ascii(error)[:500].encode())
     finally:
         os._exit(127)
 
@@ -210,8 +217,11 @@ def end_below():
     while left := below(os.getpid()):
         for pid in left:
             send(pid, _signal.SIGKILL)
-        for _ in ended():
-            pass
+    try:
+        while True:  # until none is left that somebody else would have to wait for
+            os.waitpid(-1, 0)
+    except ChildProcessError:
+        return
 
 
 def send(pid, number):
