@@ -53,11 +53,21 @@ def _claimed() -> Iterator[int]:
     with socket.socket(socket.AF_UNIX if linux else socket.AF_INET, socket.SOCK_DGRAM) as lock:
         for uid in UNUSED:
             with suppress(OSError):
-                lock.bind(f"\0socketlab uid {uid}" if linux else ("127.0.0.1", uid))
-                break
+                if not _has_processes(uid):
+                    lock.bind(f"\0socketlab uid {uid}" if linux else ("127.0.0.1", uid))
+                    break
         else:
             raise NoUidError(f"All user ids from {UNUSED[0]} to {UNUSED[-1]} are in use.")
         yield uid
+
+
+def _has_processes(uid: int) -> bool:
+    """Whether anything is left of a user: even what has ended counts, if nobody waits for it."""
+    for entry in os.scandir("/proc") if os.path.isdir("/proc/self") else ():
+        with suppress(OSError):
+            if entry.name.isdecimal() and entry.stat().st_uid == uid:
+                return True
+    return False
 
 
 def end_all_of(uid: int) -> None:

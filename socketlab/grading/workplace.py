@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 import sys
 import sysconfig
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,15 +75,28 @@ class Means:
 @contextmanager
 def workplace(source: bytes, name: str) -> Iterator[Workplace]:
     """A place for this program, in a file of this name. Nothing is left of it."""
-    with own_uid() as uid, tempfile.TemporaryDirectory(prefix="socketlab-") as folder:
-        place = Workplace(Path(folder), Path(folder) / "program" / name, uid)
-        place.folder.chmod(0o755)
-        place.program.parent.mkdir()
-        place.program.write_bytes(source)
-        place.scratch.mkdir(mode=0o700)
-        if uid:
-            os.chown(place.scratch, uid, uid)
-        yield place
+    folder = Path(tempfile.mkdtemp(prefix="socketlab-"))
+    try:
+        with own_uid() as uid:
+            place = Workplace(folder, folder / "program" / name, uid)
+            folder.chmod(0o755)
+            place.program.parent.mkdir()
+            place.program.write_bytes(source)
+            place.scratch.mkdir(mode=0o700)
+            if uid:
+                os.chown(place.scratch, uid, uid)
+            yield place
+    finally:
+        remove(folder)
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder, whatever a program has made in it: deep, or closed to its owner."""
+    with suppress(RecursionError):
+        shutil.rmtree(folder, ignore_errors=True)
+    if os.name == "posix" and folder.exists():
+        for command in (["chmod", "-R", "u+rwX"], ["rm", "-rf"]):
+            subprocess.run([*command, str(folder)], stderr=subprocess.DEVNULL, check=False)
 
 
 def limits(processes: int = PROCESSES) -> list[str]:

@@ -97,17 +97,23 @@ class BoxedProcess:
 
     def _started(self) -> int:
         """The program's process id: the kernel's word of who sent the first line."""
-        if not select.select([self._control], [], [], START)[0]:
-            self._given_up("it did not start in time")
-        self._said, ancillary, _, _ = self._control.recvmsg(
-            100, socket.CMSG_SPACE(_CREDENTIALS.size)
-        )
-        line, _, self._said = self._said.partition(b"\n")
-        if not line.startswith(b"started "):
-            self._given_up(f"its keeper ended with exit code {self._keeper.wait(END)}")
-        if ancillary:
-            return int(_CREDENTIALS.unpack(ancillary[0][2][: _CREDENTIALS.size])[0])
-        return int(line.split()[1])
+        end, sender = time.monotonic() + START, 0
+        while self._said.count(b"\n") < 2:
+            left = max(0.0, end - time.monotonic())
+            if not select.select([self._control], [], [], left)[0]:
+                self._given_up("it did not start in time")
+            said, ancillary, _, _ = self._control.recvmsg(
+                600, socket.CMSG_SPACE(_CREDENTIALS.size)
+            )
+            if not said:
+                self._given_up(f"its keeper ended with exit code {self._keeper.wait(END)}")
+            if not sender and ancillary:
+                sender = _CREDENTIALS.unpack(ancillary[0][2][: _CREDENTIALS.size])[0]
+            self._said += said
+        started, then, self._said = self._said.split(b"\n", 2)
+        if then != b"runs":
+            self._given_up(then.decode("utf-8", "replace"))
+        return sender or int(started.split()[1])
 
     def _given_up(self, why: str) -> None:
         self.end()

@@ -1,7 +1,8 @@
 """Starts one program inside its box, says how it ended, and ends all that it has started.
 
 python -I -S keeper.py NAME=VALUE... -- COMMAND...: it says "started PID" on the socket `control`
-just before the command takes the place of its process, then "ended CODE" (below zero: a signal).
+just before the command takes the place of its process, then "runs", or "failed WHY" if it does
+not, and at last "ended CODE" (below zero: a signal).
 The end of `control` ends everything below this process, and then this process itself.
 Standard library only, and little of it: it is started before each program.
 """
@@ -17,7 +18,7 @@ except ImportError:  # Windows, where nothing starts a keeper
     resource = None
 
 LOOK = 0.25  # seconds between two looks at what the processes use
-SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER of <linux/prctl.h>
+SUBREAPER, DUMPABLE = 36, 4  # PR_SET_CHILD_SUBREAPER and PR_SET_DUMPABLE of <linux/prctl.h>
 DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom")
 KEEP = ("PATH", "LANG", "TZ")  # of the environment
 
@@ -31,15 +32,19 @@ def main():
     command = sys.argv[at + 1 :]
     control = int(words["control"])
     os.set_inheritable(control, False)
-    if "subreaper" in words:
-        adopt()
+    first_to_go()
+    guard()
     woken, wake = os.pipe()
+    failure, fails = os.pipe()
     os.set_blocking(wake, False)
     _signal.signal(_signal.SIGCHLD, lambda *_: None)
     _signal.set_wakeup_fd(wake)
     child = os.fork()
     if not child:
-        become(command, words, control)
+        become(command, words, control, fails)
+    os.close(fails)
+    why = os.read(failure, 1000)
+    os.write(control, b"failed %b\n" % why if why else b"runs\n")
     leave_streams(words)
     keep(child, control, woken, words)
     if os.getpid() != 1:  # else the kernel ends all others with this process
@@ -130,8 +135,8 @@ def ended():
         pass
 
 
-def become(command, words, control):
-    """Become the program: this process is its own, with its limits."""
+def become(command, words, control, fails):
+    """Become the program: this process is its own, with its limits. Say to `fails` why not."""
     try:
         os.setsid()
         _signal.set_wakeup_fd(-1)
@@ -141,11 +146,13 @@ def become(command, words, control):
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(int(words["stdout"]), 1)
         os.dup2(int(words["stderr"]), 2)
-        os.dup2(control, 3, inheritable=False)
-        os.closerange(4, 4096)
         limit(words)
-        os.write(3, b"started %d\n" % os.getpid())
+        os.write(control, b"started %d\n" % os.getpid())
+        os.set_inheritable(int(words["stdout"]), False)
+        os.set_inheritable(int(words["stderr"]), False)
         os.execve(command[0], command, environment(words))
+    except BaseException as error:
+        os.write(fails, ascii(error)[:500].encode())
     finally:
         os._exit(127)
 
@@ -153,7 +160,6 @@ def become(command, words, control):
 def limit(words):
     """Give this process its folder, its limits, its fences and its user, in this order."""
     os.chdir(words["folder"])
-    first_to_go()
     if "landlock" in words:
         confine(words["folder"], words["read"])
     for name, value in words.items():
@@ -176,7 +182,7 @@ def lower(limit, value):
 
 
 def first_to_go():
-    """When the machine's memory runs out, the kernel ends this process before others."""
+    """When the machine has no memory left, the kernel ends this process and those below first."""
     try:
         with open("/proc/self/oom_score_adj", "w") as file:
             file.write("1000")
@@ -191,12 +197,14 @@ def environment(words):
     return {"LANG": "C.UTF-8", **kept, "HOME": folder, "TMPDIR": folder, "NO_COLOR": "1"}
 
 
-def adopt():
-    """Become the parent of all orphans below (Linux only)."""
+def guard():
+    """Become the parent of all orphans below, and nobody's to trace (Linux only)."""
     if sys.platform == "linux":
         import ctypes
 
-        ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)
+        prctl = ctypes.CDLL(None).prctl
+        prctl(SUBREAPER, 1, 0, 0, 0)
+        prctl(DUMPABLE, 0, 0, 0, 0)
 
 
 def end_below():
@@ -209,8 +217,11 @@ def end_below():
     while left := below(os.getpid()):
         for pid in left:
             send(pid, _signal.SIGKILL)
-        for _ in ended():
-            pass
+    try:
+        while True:  # until none is left that somebody else would have to wait for
+            os.waitpid(-1, 0)
+    except ChildProcessError:
+        return
 
 
 def send(pid, number):
