@@ -24,6 +24,7 @@ from socketlab.learner import Lab
 
 GRAM = 25  # characters of filtered code: what is shorter is chance
 LEAST = 0.4  # of the shorter program's own lines: pairs below it are not listed
+SHORTEST = 5  # lines: fewer are chance
 COMMON = 10  # programs: what more of them share does not count (as Moss does it)
 MOST_PAIRS = 200
 ADVICE = (
@@ -156,13 +157,14 @@ def _forget_common(programs: Sequence[Program]) -> None:
 
 
 def similar_pairs(programs: Sequence[Program], detect: Any) -> list[Pair]:
-    """The pairs that share at least LEAST of their own lines, most alike first."""
+    """The pairs that share at least LEAST of their own lines and SHORTEST of them, most alike
+    first."""
     pairs = []
     for first, second in combinations(programs, 2):
         one, two = first.fingerprint.hashes, second.fingerprint.hashes
         if len(one & two) * 4 > LEAST * min(len(one), len(two)):  # else it cannot be enough
             pair = _pair(first, second, detect)
-            if pair.share >= LEAST:
+            if pair.share >= LEAST and min(map(len, pair.lines)) >= SHORTEST:
                 pairs.append(pair)
     order = sorted(pairs, key=lambda pair: (-pair.share, -pair.same, pair.first.person.id))
     return order[:MOST_PAIRS]

@@ -288,7 +288,7 @@ def wrap(text: str, width: int, most: int = 6) -> list[str]:
         lines.append(rest[:cut].rstrip())
         rest = rest[cut:].lstrip()
     if rest:
-        lines[-1] = lines[-1][: width - 4] + " ..."
+        lines[-1] = lines[-1][: _cut(lines[-1], width - 4)] + " ..."
     return lines
 
 
