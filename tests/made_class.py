@@ -107,7 +107,7 @@ def a_class() -> list[Grade]:
     ]
 
 
-def crowd(count: int, size: int = 20_000) -> Iterator[Grade]:
+def crowd(count: int, size: int = 1_000_000) -> Iterator[Grade]:
     """Many learners, one at a time: each result holds about `size` characters of its own."""
     for number in range(count):
         text = f"{number:064}"

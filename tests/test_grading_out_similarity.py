@@ -67,6 +67,15 @@ def test_no_line_of_the_starter_is_marked(tmp_path: Path) -> None:
     assert len(marked) == 2 * len(own.splitlines())
 
 
+def test_blank_lines_in_front_do_not_move_the_marks(tmp_path: Path) -> None:
+    _, pairs = report(tmp_path, ("s1", ORIGINAL), ("s2", "\n" * 9 + ORIGINAL))
+    shown = (tmp_path / "similar" / pairs[0]).read_text("utf-8")
+    marked = [part.split("</mark>")[0] for part in shown.split("<mark>")[1:]]
+    half = len(marked) // 2
+    assert half > 20
+    assert marked[:half] == marked[half:]
+
+
 def test_what_all_have_written_is_nobodys(tmp_path: Path) -> None:
     _, pairs = report(tmp_path, *((f"s{n}", ORIGINAL) for n in range(COMMON + 1)))
     assert pairs == []

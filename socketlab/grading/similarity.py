@@ -27,6 +27,7 @@ LEAST = 0.4  # of the shorter program's own lines: pairs below it are not listed
 SHORTEST = 5  # lines: fewer are chance
 COMMON = 10  # programs: what more of them share does not count (as Moss does it)
 MOST_PAIRS = 200
+PAGES = "similar"
 ADVICE = (
     "The report of similar programs needs the library copydetect, which is not installed. "
     "Install it with: pip install 'socketlab[similarity]'"
@@ -81,21 +82,25 @@ def similarity(found: Found, lab: Lab, folder: Path) -> Path:
     is missing."""
     detect = _library()
     programs = _programs(detect, found, lab)
-    pairs = similar_pairs(programs, detect)
-    pages = folder / "similar"
-    pages.mkdir(parents=True, exist_ok=True)
-    names, listed = Names(), []
-    for pair in pairs:
-        name = names.of(f"{pair.first.person.id}+{pair.second.person.id}") + ".html"
-        listed.append((pair, f"similar/{name}"))
-        values = {"lab": lab, "pair": pair, "sides": _sides(pair), "title": _title(pair)}
-        with replacing(pages / name) as page:
-            page.writelines(stream("pair.html", **values))
+    (folder / PAGES).mkdir(parents=True, exist_ok=True)
+    names = Names()
+    listed = [
+        (pair, _write_pair(pair, lab, folder, names)) for pair in similar_pairs(programs, detect)
+    ]
     path = folder / "similar.html"
     counts = {"programs": len(programs), "least": round(100 * LEAST), "common": COMMON}
     with replacing(path) as page:
         page.writelines(stream("similar.html", lab=lab, pairs=listed, **counts))
     return path
+
+
+def _write_pair(pair: Pair, lab: Lab, folder: Path, names: Names) -> str:
+    """Write the page of a pair; its address from the first page."""
+    name = names.of(f"{pair.first.person.id}+{pair.second.person.id}") + ".html"
+    values = {"lab": lab, "pair": pair, "sides": _sides(pair), "title": _title(pair)}
+    with replacing(folder / PAGES / name) as page:
+        page.writelines(stream("pair.html", **values))
+    return f"{PAGES}/{name}"
 
 
 def _library() -> Any:
@@ -135,8 +140,8 @@ def _program(
 
 def _fingerprint(detect: Any, text: str) -> Any:
     """With a window of 1 every passage counts, so that a report is the same from run to run."""
-    if not text.strip():
-        text = "\n"
+    code = text.lstrip("\n")  # the lexer strips these: spaces keep the places right
+    text = " " * (len(text) - len(code)) + (code or " ")
     return detect.CodeFingerprint(
         "program.py", GRAM, 1, language="python", fp=io.StringIO(text, newline="")
     )

@@ -49,14 +49,21 @@ def write_all(
     """
     known = _Class()
     (folder / STUDENTS).mkdir(parents=True, exist_ok=True)
-    paths: list[Path] = []
+    paths = _learners(grades, lab, folder, class_name, known)
+    return [*_of_class(known, lab, folder, class_name, assignment, refusals), *paths]
+
+
+def _learners(
+    grades: Iterable[Grade], lab: Lab, folder: Path, course: str, known: _Class
+) -> list[Path]:
     with replacing(folder / "junit.xml") as suites:
         suites.write(f"{HEAD}<testsuites>\n")
+        paths = []
         for grade in grades:
             suites.write(suite(grade, lab))
-            paths.append(_learner(grade, lab, folder / STUDENTS, class_name, known))
+            paths.append(_learner(grade, lab, folder / STUDENTS, course, known))
         suites.write("</testsuites>\n")
-    return [*_of_class(known, lab, folder, class_name, assignment, refusals), *paths]
+    return paths
 
 
 def _learner(grade: Grade, lab: Lab, folder: Path, course: str, known: _Class) -> Path:
