@@ -24,8 +24,10 @@ from socketlab.learner import Lab
 
 GRAM = 25  # characters of filtered code: what is shorter is chance
 LEAST = 0.4  # of the shorter program's own lines: pairs below it are not listed
+SHORTEST = 5  # lines: fewer are chance
 COMMON = 10  # programs: what more of them share does not count (as Moss does it)
 MOST_PAIRS = 200
+PAGES = "similar"
 ADVICE = (
     "The report of similar programs needs the library copydetect, which is not installed. "
     "Install it with: pip install 'socketlab[similarity]'"
@@ -80,21 +82,25 @@ def similarity(found: Found, lab: Lab, folder: Path) -> Path:
     is missing."""
     detect = _library()
     programs = _programs(detect, found, lab)
-    pairs = similar_pairs(programs, detect)
-    pages = folder / "similar"
-    pages.mkdir(parents=True, exist_ok=True)
-    names, listed = Names(), []
-    for pair in pairs:
-        name = names.of(f"{pair.first.person.id}+{pair.second.person.id}") + ".html"
-        listed.append((pair, f"similar/{name}"))
-        values = {"lab": lab, "pair": pair, "sides": _sides(pair), "title": _title(pair)}
-        with replacing(pages / name) as page:
-            page.writelines(stream("pair.html", **values))
+    (folder / PAGES).mkdir(parents=True, exist_ok=True)
+    names = Names()
+    listed = [
+        (pair, _write_pair(pair, lab, folder, names)) for pair in similar_pairs(programs, detect)
+    ]
     path = folder / "similar.html"
     counts = {"programs": len(programs), "least": round(100 * LEAST), "common": COMMON}
     with replacing(path) as page:
         page.writelines(stream("similar.html", lab=lab, pairs=listed, **counts))
     return path
+
+
+def _write_pair(pair: Pair, lab: Lab, folder: Path, names: Names) -> str:
+    """Write the page of a pair; its address from the first page."""
+    name = names.of(f"{pair.first.person.id}+{pair.second.person.id}") + ".html"
+    values = {"lab": lab, "pair": pair, "sides": _sides(pair), "title": _title(pair)}
+    with replacing(folder / PAGES / name) as page:
+        page.writelines(stream("pair.html", **values))
+    return f"{PAGES}/{name}"
 
 
 def _library() -> Any:
@@ -134,8 +140,8 @@ def _program(
 
 def _fingerprint(detect: Any, text: str) -> Any:
     """With a window of 1 every passage counts, so that a report is the same from run to run."""
-    if not text.strip():
-        text = "\n"
+    code = text.lstrip("\n")  # the lexer strips these: spaces keep the places right
+    text = " " * (len(text) - len(code)) + (code or " ")
     return detect.CodeFingerprint(
         "program.py", GRAM, 1, language="python", fp=io.StringIO(text, newline="")
     )
@@ -156,13 +162,14 @@ def _forget_common(programs: Sequence[Program]) -> None:
 
 
 def similar_pairs(programs: Sequence[Program], detect: Any) -> list[Pair]:
-    """The pairs that share at least LEAST of their own lines, most alike first."""
+    """The pairs that share at least LEAST of their own lines and SHORTEST of them, most alike
+    first."""
     pairs = []
     for first, second in combinations(programs, 2):
         one, two = first.fingerprint.hashes, second.fingerprint.hashes
         if len(one & two) * 4 > LEAST * min(len(one), len(two)):  # else it cannot be enough
             pair = _pair(first, second, detect)
-            if pair.share >= LEAST:
+            if pair.share >= LEAST and min(map(len, pair.lines)) >= SHORTEST:
                 pairs.append(pair)
     order = sorted(pairs, key=lambda pair: (-pair.share, -pair.same, pair.first.person.id))
     return order[:MOST_PAIRS]

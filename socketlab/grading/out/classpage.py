@@ -36,14 +36,20 @@ def class_page(
     out_of = max((each.out_of for each in entries), default=0)
     points = [each.points for each in graded]
     values |= {"histogram": charts.histogram(points, out_of) if graded else ""}
-    values |= {"missing": [each for each in entries if each.state == "not handed in"]}
-    values |= {"late": [each for each in entries if each.late]}
-    values |= {"given": [each for each in entries if each.override]}
-    values |= {"stopped": [each for each in entries if each.state in ("stopped", "checks broke")]}
-    values |= {"noted": [each for each in entries if each.notes]}
     values |= {"refusals": [*_refused(entries), *((None, each) for each in refusals)]}
     helpers = {"link": link, "duration": told.duration, "meter": charts.meter}
-    return stream("class.html", **values, **helpers)
+    return stream("class.html", **values, **_apart(entries), **helpers)
+
+
+def _apart(entries: Sequence[Entry]) -> dict[str, list[Entry]]:
+    """Those that need a look, by why."""
+    return {
+        "missing": [each for each in entries if each.state == "not handed in"],
+        "late": [each for each in entries if each.late],
+        "given": [each for each in entries if each.override],
+        "stopped": [each for each in entries if each.state in ("stopped", "checks broke")],
+        "noted": [each for each in entries if each.notes],
+    }
 
 
 def link(entry: Entry) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC
 from typing import Any
@@ -11,7 +11,6 @@ from markupsafe import Markup
 
 from socketlab.grading.out import told
 from socketlab.grading.out.charts import meter
-from socketlab.grading.out.clean import plural
 from socketlab.grading.out.exchange import exchange
 from socketlab.grading.out.ladder import ladder
 from socketlab.grading.out.pages import render
@@ -32,7 +31,7 @@ class Failure:
 
     @property
     def means(self) -> bool:
-        """Whether what a failure means is worth saying: the program's own error says it not."""
+        """Whether to say what a failure means: not where the program's own error does."""
         return not is_explained(self.check.verdict.program)
 
 
@@ -67,15 +66,17 @@ def _counted(checks: Sequence[Told]) -> str:
     return f"{', '.join(said)}." if said else ""
 
 
-def _failures(checks: Sequence[Told]) -> Any:
+def _failures(checks: Sequence[Told]) -> Iterator[Failure]:
     for place, check in enumerate(checks, 1):
         if check.failed and not check.hidden:
             verdict = check.verdict
-            drawn = ladder(exchange(verdict)) if verdict.steps and check.failed else None
+            drawn = ladder(exchange(verdict)) if verdict.steps else None
             yield Failure(check, place, drawn)
 
 
-def _facts(result: Result, submission: Submission | None, attempts: int) -> Any:
+def _facts(
+    result: Result, submission: Submission | None, attempts: int
+) -> Iterator[tuple[str, str]]:
     """What was graded, and with what: names and values."""
     if submission:
         yield "File", submission.name
@@ -86,4 +87,3 @@ def _facts(result: Result, submission: Submission | None, attempts: int) -> Any:
     yield "Program", f"SHA-256 {result.digest[:16]}"
     yield "Graded by", f"socketlab {result.grader}, checks {result.checks[:16]}"
     yield "Sandbox", result.sandbox
-    yield "Checks", plural(result.out_of, "point")

@@ -100,7 +100,7 @@ class _Drawing:
             return
         start, end = self.bar_from, max(self.y, self.bar_from + 40)
         if doing == "stopped":
-            self._cross(x, start + 4)
+            self._cross(x, start + 10)
         else:
             box = {"x": f"{x - 7}", "y": f"{start:g}", "width": "14", "height": f"{end - start:g}"}
             SubElement(self.lines, "rect", {**box, "class": f"bar {doing}"})
@@ -170,7 +170,7 @@ class _Drawing:
             return
         self._line(x1 + (-6 if back else 6), start, tip, end, style)
         self._head(tip, end, 1 if back else -1, style.removeprefix("arrow"))
-        if row.kind != "wanted":
+        if row.kind != "wanted" and not (row.failed and self.told.doing == "stopped"):
             self._dot(row, start)
 
     def _payload(self, row: Row, lines: Sequence[str], middle: float) -> None:
@@ -258,7 +258,7 @@ class _Drawing:
 
     def _text(self, x: float, y: float, words: str, style: str, anchor: str) -> None:
         place = {"x": f"{x:g}", "y": f"{y:g}", "class": style, "text-anchor": anchor}
-        SubElement(self.svg, "text", place).text = words
+        SubElement(self.svg, "text", place).text = one_line(words)
 
 
 def _style(row: Row) -> str:
@@ -288,7 +288,7 @@ def wrap(text: str, width: int, most: int = 6) -> list[str]:
         lines.append(rest[:cut].rstrip())
         rest = rest[cut:].lstrip()
     if rest:
-        lines[-1] = lines[-1][: width - 4] + " ..."
+        lines[-1] = lines[-1][: _cut(lines[-1], width - 4)] + " ..."
     return lines
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from socketlab.grading.out.clean import plural
+from socketlab.grading.out.clean import number, plural
 from socketlab.grading.result import Grade, Result, does_not_apply
 from socketlab.harness.verdicts import Verdict
 
@@ -103,8 +103,6 @@ def adjustments(grade: Grade) -> list[str]:
 
 def points(value: float) -> str:
     """`1 point`, `13.5 points`."""
-    from socketlab.grading.out.clean import number
-
     return f"{number(value)} point" + "s" * (value != 1)
 
 

@@ -40,33 +40,45 @@ def write_all(
     assignment: str = "",
     refusals: Sequence[Refusal] = (),
 ) -> list[Path]:
-    """Write a page and files for each learner, the page of the class and its tables; the paths,
-    index.html first. `grades` is gone through once, and no grade is kept.
+    """Write a page and files for each learner, the page of the class and its tables. Returns the
+    paths of the class's files, index.html first, then each learner's folder. `grades` is gone
+    through once, and no grade is kept.
 
     `assignment` is the name of the column in Canvas and Moodle; `refusals` are those of nobody
     who is known. Each file is written whole or not at all; the same grades give the same bytes.
     """
     known = _Class()
     (folder / STUDENTS).mkdir(parents=True, exist_ok=True)
-    paths: list[Path] = []
-    with replacing(folder / "junit.xml") as suites:
-        suites.write(f"{HEAD}<testsuites>\n")
-        for grade in grades:
-            suites.write(suite(grade, lab))
-            paths += _learner(grade, lab, folder / STUDENTS, class_name, known)
-        suites.write("</testsuites>\n")
+    paths = _learners(grades, lab, folder, class_name, known)
     return [*_of_class(known, lab, folder, class_name, assignment, refusals), *paths]
 
 
-def _learner(grade: Grade, lab: Lab, folder: Path, course: str, known: _Class) -> list[Path]:
+def _learners(
+    grades: Iterable[Grade], lab: Lab, folder: Path, course: str, known: _Class
+) -> list[Path]:
+    with replacing(folder / "junit.xml") as suites:
+        suites.write(f"{HEAD}<testsuites>\n")
+        paths = []
+        for grade in grades:
+            suites.write(suite(grade, lab))
+            paths.append(_learner(grade, lab, folder / STUDENTS, course, known))
+        suites.write("</testsuites>\n")
+    return paths
+
+
+def _learner(grade: Grade, lab: Lab, folder: Path, course: str, known: _Class) -> Path:
     name = known.names.of(grade.person.id)
     own = folder / name
     own.mkdir(exist_ok=True)
-    written = [write(own / file, text) for file, text in _files(grade, lab, course)]
+    known.files[name] = [_write(own, *each) for each in _files(grade, lab, course)]
     known.entries.append(entry(grade, name))
     known.tallies.add(grade)
-    known.files[name] = [path.name for path in written]
-    return written
+    return own
+
+
+def _write(folder: Path, name: str, text: str) -> str:
+    write(folder / name, text)
+    return name
 
 
 def _files(grade: Grade, lab: Lab, course: str) -> Iterator[tuple[str, str]]:
