@@ -1,0 +1,31 @@
+# Tries: to leave a daemon that has left its session, and nothing open
+# Deserves: full
+
+import os
+import socket
+import sys
+import time
+
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        os.closerange(0, 4096)
+        time.sleep(10**6)
+    os._exit(0)
+os.wait()
+
+
+def serve_forever(host, port):
+    """Echo, one client after another."""
+    listener = socket.create_server((host, port))
+    while True:
+        conn, _ = listener.accept()
+        with conn:
+            try:
+                while data := conn.recv(65536):
+                    conn.sendall(data)
+            except ConnectionError:
+                pass
+
+
+serve_forever(sys.argv[1], int(sys.argv[2]))
