@@ -1,7 +1,7 @@
 # Tries: to let a child serve, and end itself
 # Deserves: nothing
 # Caught by: test_listens
-# Says: ended before it listened
+# Says: exit code 0
 
 import os
 import socket

@@ -1,11 +1,11 @@
-# Tries: a hundred children that nobody waits for
+# Tries: children that nobody waits for
 # Deserves: full
 
 import os
 import socket
 import sys
 
-for _ in range(100):
+for _ in range(5):
     if os.fork() == 0:
         os._exit(0)
 
