@@ -18,6 +18,7 @@ from typing import Any, ClassVar, TypeVar
 import psutil
 
 from socketlab.harness import counts
+from socketlab.harness.box import Box, BoxedProcess, launch
 from socketlab.harness.output import Output
 from socketlab.harness.scene import Failed, Patience, Steps
 from socketlab.harness.trouble import (
@@ -45,6 +46,7 @@ class Program:
     """
 
     running: ClassVar[set[Program]] = set()
+    box: ClassVar[Box | None] = None  # where every program is started; None: beside this process
     starting = threading.Lock()  # held while a process is started, and by end_all() for good
     stdin = subprocess.DEVNULL
 
@@ -59,11 +61,13 @@ class Program:
         self._doing = self._doing_sign = ""  # what it did when it was last looked at
         self._where: list[Crash] = []  # and where each of its threads was, if that was asked
         self.address: Address | None = None  # where it listened first, once that was seen
-        files = map(str, [runner, path] if runner else [path])
+        files = [runner, path] if runner else [path]
         options = ["-I", "-u", "-B", "-X", "utf8", "-X", "faulthandler"]
-        command = [sys.executable, *options, *files, *self.args]
+        python = Program.box.python if Program.box else sys.executable
+        command = [python, *options, *map(str, files), *self.args]
         with Program.starting:
-            self._process = subprocess.Popen(command, **_apart(), stdin=self.stdin)
+            how = {**_apart(), "stdin": self.stdin}
+            self._process = launch(Program.box, command, files, **how)
             Program.running.add(self)
         assert self._process.stdout
         assert self._process.stderr
@@ -98,6 +102,8 @@ class Program:
 
     def family(self) -> list[psutil.Process]:
         """The process and all its descendants; [] when it has ended."""
+        if Program.box and self.exit_code is not None:  # its number may be another's by now
+            return []
         try:
             process = psutil.Process(self.pid)
             return [process, *process.children(recursive=True)]
@@ -212,7 +218,9 @@ class Program:
     def kill(self) -> None:
         """End the program and its children at once; it cannot do anything more."""
         family = self.family()
-        if sys.platform != "win32":
+        if isinstance(self._process, BoxedProcess):
+            self._process.end()
+        elif sys.platform != "win32":
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, signal.SIGKILL)
         for process in family:
