@@ -1,0 +1,174 @@
+"""Grades the bank on one tier, two submissions at a time: python tests/hostile_run.py TIER [NAME...]
+
+One line of JSON for each submission as soon as it is graded, and last one of what is left behind.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import multiprocessing
+import os
+import queue
+import re
+import shutil
+import socket
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import psutil
+from hostile_bank import LABS, ROOT, Hostile, bank
+
+from socketlab.grading.grade import grade_one
+from socketlab.grading.sandbox import Sandbox, sandboxes
+
+MARK = "socketlab-hostile"  # in the name of every file that a submission of the bank makes
+PLACES = ("/", "/tmp", "/var/tmp", "/dev/shm", "/run")
+SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER
+TRACKER = "multiprocessing.resource_tracker"  # is ours, and ends with this process
+
+
+def main(tier: str, names: list[str]) -> None:
+    """Grade, and print."""
+    ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)  # orphans of ours become our children
+    own_uid = os.getuid() == 0
+    sandbox = next(each for each in sandboxes() if each.tier == tier)
+    chosen = [each for each in bank() if not names or each.name in names]
+    with own_folder() as folder, Outside() as outside:
+        before = mounts()
+        outside.let_in(chosen)
+        grade(sandbox, [each for each in chosen if each.runs_on(tier, own_uid)])
+        left = {"processes": processes_left(), "mounts": sorted(mounts() - before)}
+        left |= {"files": sorted(files_left(folder)), "calls": outside.calls}
+        print(json.dumps({"left": left}), flush=True)
+
+
+@contextmanager
+def own_folder() -> Iterator[Path]:
+    """The folder for temporary files meanwhile; the work of another learner lies in it."""
+    folder = Path(tempfile.mkdtemp(prefix="hostile-"))
+    folder.chmod(0o755)
+    os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
+    os.environ["SOCKETLAB_HOSTILE_SECRET"] = "the grader's"
+    shutil.copy(ROOT / "solutions" / "01_echo_server.py", folder / "another.py")
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+# Two at a time, and never two bombs
+
+
+def grade(sandbox: Sandbox, chosen: list[Hostile]) -> None:
+    """Grade all of them. While bombs go off, right programs are graded beside them."""
+    shared: queue.SimpleQueue[Hostile] = queue.SimpleQueue()
+    calm = [each for each in chosen if not each.bomb]
+    for each in sorted(calm, key=lambda each: each.says["Deserves"] != "full"):
+        shared.put(each)
+    bombs = [each for each in chosen if each.bomb]
+    lanes = (chain(bombs, taken_from(shared)), taken_from(shared))
+    threads = [threading.Thread(target=run_lane, args=(sandbox, lane)) for lane in lanes]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def taken_from(shared: queue.SimpleQueue[Hostile]) -> Iterator[Hostile]:
+    """Whatever nobody else has taken yet."""
+    while True:
+        try:
+            yield shared.get_nowait()
+        except queue.Empty:
+            return
+
+
+def run_lane(sandbox: Sandbox, lane: Iterable[Hostile]) -> None:
+    """Grade one after another, in a process of its own."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        for each in lane:
+            began = time.monotonic()
+            result = pool.submit(grade_one, each.source, each.lab, sandbox=sandbox).result()
+            told = {"name": each.name, "seconds": time.monotonic() - began}
+            print(json.dumps(told | {"result": asdict(result)}), flush=True)
+
+
+# What must not be left behind
+
+
+class Outside:
+    """Listeners that no submission has been told of: `calls` says who called all the same."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self._tcp = socket.create_server(("127.0.0.1", 0))
+        self._udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._udp.bind(self._tcp.getsockname())
+
+    def __enter__(self) -> Outside:
+        for listen, name in ((self._tcp.accept, "TCP"), (lambda: self._udp.recv(1), "UDP")):
+            threading.Thread(target=self._listen, args=(listen, name), daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._tcp.close()
+        self._udp.close()
+
+    def _listen(self, listen: Any, name: str) -> None:
+        try:
+            while listen():
+                self.calls.append(name)
+        except OSError:  # closed
+            return
+
+    def let_in(self, chosen: list[Hostile]) -> None:
+        """Tell those who call out where to."""
+        port = b"PORT = %d" % self._tcp.getsockname()[1]
+        for number, each in enumerate(chosen):
+            source = re.sub(rb"^PORT = 0\b", port, each.source, flags=re.MULTILINE)
+            chosen[number] = Hostile(each.name, source, each.says)
+
+
+def processes_left() -> list[str]:
+    """The processes below this one, after some patience. A namespace or a port that is left has
+    a process that keeps it, or a mount."""
+    _, left = psutil.wait_procs(psutil.Process().children(recursive=True), timeout=5)
+    told = [f"{process.pid} {described(process)}" for process in left]
+    return [words for words in told if TRACKER not in words]
+
+
+def described(process: psutil.Process) -> str:
+    """A process in words."""
+    try:
+        return f"{process.status()} {' '.join(process.cmdline())[:300]}"
+    except psutil.Error as error:
+        return str(error)
+
+
+def mounts() -> set[str]:
+    """The mounts of this machine that may be a submission's, or keep a namespace."""
+    lines = Path("/proc/self/mountinfo").read_text().splitlines()
+    return {line for line in lines if "socketlab" in line or "nsfs" in line}
+
+
+def files_left(folder: Path) -> Iterator[str]:
+    """Temporary files, and what a submission wrote elsewhere."""
+    yield from (str(path) for path in folder.iterdir() if path.name != "another.py")
+    for place in PLACES:
+        yield from map(str, Path(place).glob(f"{MARK}*"))
+
+
+if __name__ == "__main__":
+    sys.path[:0] = [str(ROOT)]
+    assert LABS
+    main(sys.argv[1], sys.argv[2:])
