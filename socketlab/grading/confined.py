@@ -19,7 +19,6 @@ from socketlab.grading.workplace import (
     Workplace,
     bare_python,
     limits,
-    packages,
     settings,
 )
 from socketlab.harness.box import Box
@@ -101,14 +100,9 @@ def _is_mine(process: psutil.Process) -> bool:
 
 
 def _readable(python: str) -> Iterator[str]:
-    """What a program may read: Python, its library, and the system's; nothing installed."""
+    """What a program may read: Python with its library, and what that needs of the system."""
     prefix = Path(python).parent.parent
-    hidden = {Path(path).resolve() for path in packages()}
-    library = prefix / "lib" / VERSION
-    yield python
-    yield from (str(path) for path in library.iterdir() if path.resolve() not in hidden)
-    yield from (str(path) for path in (prefix / "lib").glob("libpython*"))
-    for path in ("/usr/lib", "/usr/lib64", "/lib", "/lib64", "/usr/share/zoneinfo"):
-        if os.path.exists(path):
-            yield path
-    yield from settings()
+    library = [str(prefix / name / VERSION) for name in ("lib", "lib64")]
+    loaded = map(str, (prefix / "lib").glob("libpython*"))
+    system = ("/usr/lib", "/usr/lib64", "/lib", "/lib64", "/usr/share/zoneinfo", *settings())
+    yield from filter(os.path.exists, (python, *library, *loaded, *system))
