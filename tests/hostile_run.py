@@ -1,4 +1,4 @@
-"""Grades the bank on one tier, two submissions at a time: python tests/hostile_run.py TIER [NAME...]
+"""Grades the bank, two submissions at a time: python tests/hostile_run.py TIER [NAME ...]
 
 One line of JSON for each submission as soon as it is graded, and last one of what is left behind.
 """
