@@ -95,7 +95,7 @@ class Program:
 
     def _text(self, output: Output) -> str:
         if self.exit_code is not None:
-            output.join(1)  # the last words may still be in the pipe
+            output.wait_end()
         return output.text()
 
     # What the kernel says of it
@@ -236,7 +236,7 @@ class Program:
         self.kill()
         Program.running.discard(self)
         for output in (self._stdout, self._stderr):
-            output.join(1)
+            output.wait_end()
 
     @classmethod
     def end_all(cls) -> None:
@@ -319,7 +319,9 @@ class Program:
 
     def _hides_places(self) -> bool:
         """Whether Ctrl-C would not show where it is: other threads, or a handler of its own."""
-        text = self.path.read_text(encoding="utf-8", errors="replace")
+        text = ""
+        with suppress(OSError):  # a program may have removed its own file
+            text = self.path.read_text(encoding="utf-8", errors="replace")
         return self.threads() > 1 or "KeyboardInterrupt" in text or "SIGINT" in text
 
     def _ask_places(self) -> bool:

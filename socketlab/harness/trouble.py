@@ -9,14 +9,14 @@ from dataclasses import dataclass
 
 CANNOT_READ = "Python cannot read the file"
 LINE = 160  # characters of a line of output that are shown
-_FRAME = re.compile(r'^\s*File "(?P<path>.+)", line (?P<line>\d+)(?:, in (?P<function>.+))?$')
+_FRAME = re.compile(r'^\s*File "(?P<path>.+)", line (?P<line>\d{1,9})(?:, in (?P<function>.+))?$')
 _ERROR = re.compile(r"^(?P<type>[A-Za-z_][\w.]*)(?:: (?P<words>.*))?$")
 _THREAD = re.compile(
     r"^Exception (?:in thread|(?:happened|occurred) during processing) .*\n", re.MULTILINE
 )
 _TRACEBACK = "Traceback (most recent call last):"
-_PLACE = re.compile(r'^  File "(.+)", line (\d+) in (.+)$', re.MULTILINE)
-_NUMBER = re.compile(r"^\[(?:Errno|WinError) (\d+)\]")
+_PLACE = re.compile(r'^  File "(.+)", line (\d{1,9}) in (.+)$', re.MULTILINE)
+_NUMBER = re.compile(r"^\[(?:Errno|WinError) (\d{1,9})\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ def read_places(stderr: str, path: str) -> list[tuple[int, str]]:
 def _not_utf8(last_line: str, path: str) -> Crash | None:
     """The one error that Python reports without a traceback: a file it cannot decode."""
     match = re.match(
-        rf"SyntaxError: (Non-UTF-8 .*) in file {re.escape(path)} on line (\d+)", last_line
+        rf"SyntaxError: (Non-UTF-8 .*) in file {re.escape(path)} on line (\d{{1,9}})", last_line
     )
     return Crash("SyntaxError", match[1], int(match[2]), "", "") if match else None
 
