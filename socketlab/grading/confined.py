@@ -11,7 +11,6 @@ import psutil
 
 from socketlab.grading.uids import am_root
 from socketlab.grading.workplace import (
-    DISK,
     KEEPER,
     KIT,
     PROCESSES,
@@ -42,6 +41,13 @@ def why_no_landlock() -> str:
     return ""
 
 
+def keeps_signals() -> bool:
+    """Whether Landlock keeps a program from sending signals to others."""
+    import landlockpy
+
+    return bool(landlockpy.abi_version() >= SAFE_ABI)
+
+
 def means(place: Workplace, *, landlock: bool) -> Means:
     """How a submission is run beside everything else, as a user of its own if that can be."""
     if sys.platform == "win32":
@@ -50,7 +56,7 @@ def means(place: Workplace, *, landlock: bool) -> Means:
     uid = place.uid if python else 0
     python = python or bare_python()
     start = [sys.executable, "-I"] if landlock else [bare_python(), "-I", "-S"]
-    words = [f"folder={place.scratch}", f"disk={DISK}", "subreaper=1", f"uid={uid}"]
+    words = [f"folder={place.scratch}", "subreaper=1", f"uid={uid}"]
     words += limits(PROCESSES if uid else PROCESSES + _processes())
     if landlock:
         words += ["landlock=1", *(f"read={path}" for path in _readable(python))]

@@ -86,8 +86,11 @@ def workplace(source: bytes, name: str) -> Iterator[Workplace]:
 
 def limits(processes: int = PROCESSES) -> list[str]:
     """The keeper's words for the limits of a program."""
-    memory = f"memory={MEMORY}"
-    return [memory, *(f"{name}={n}" for name, n in (LIMITS | {"RLIMIT_NPROC": processes}).items())]
+    together = [f"memory={MEMORY}", f"disk={DISK}"]
+    return [
+        *together,
+        *(f"{name}={n}" for name, n in (LIMITS | {"RLIMIT_NPROC": processes}).items()),
+    ]
 
 
 def bare_python() -> str:

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 START = 30.0  # seconds until the keeper must have said that the program has started
-END = 10.0  # seconds that it may take to end all that the program has started
+END = 5.0  # seconds that it may take to end all that the program has started
 _ENDED = re.compile(rb"ended (-?\d{1,3})\n")
 _CREDENTIALS = struct.Struct("3i")  # pid, uid, gid: the kernel's word, in this process's numbers
 

@@ -67,33 +67,57 @@ def keep(child, control, woken, words):
 
 
 def too_much(words):
-    """Whether the processes together use more memory, or their folder more disk, than they may."""
-    pages = sum(map(resident, below(os.getpid())))
-    if "memory" in words and pages * os.sysconf("SC_PAGE_SIZE") > int(words["memory"]):
+    """Whether the processes together use more memory or more disk than they may."""
+    processes = below(os.getpid())
+    most = int(words["memory"])
+    if sum(map(resident, processes)) > most and sum(map(share, processes)) > most:
         return True
-    return "disk" in words and size(words["folder"]) > int(words["disk"])
+    return size(words["folder"]) + sum(map(unnamed, processes)) > int(words["disk"])
 
 
 def resident(pid):
-    """How many pages of memory a process has (Linux only)."""
+    """How many bytes of memory a process has, those that it shares with others too (Linux)."""
     try:
         with open(f"/proc/{pid}/statm", "rb") as file:
-            return int(file.read().split()[1])
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except OSError:
         return 0
+
+
+def share(pid):
+    """The same, but what several processes share is divided among them: slower to find out."""
+    try:
+        with open(f"/proc/{pid}/smaps_rollup", "rb") as file:
+            lines = [line.split() for line in file]
+    except OSError:
+        return 0
+    return sum(int(words[1]) * 1024 for words in lines if words[0] == b"Pss:")
+
+
+def unnamed(pid):
+    """How many bytes the files have that a process has open and that are in no folder (Linux)."""
+    total = 0
+    try:
+        for entry in os.scandir(f"/proc/{pid}/fd"):
+            about = entry.stat()
+            if not about.st_nlink:
+                total += about.st_size
+    except OSError:  # it is gone, or is none of ours
+        pass
+    return total
 
 
 def size(folder):
     """How many bytes the files below a folder have."""
     total = 0
-    for entry in os.scandir(folder):
-        try:
+    try:
+        for entry in os.scandir(folder):
             if entry.is_dir(follow_symlinks=False):
                 total += size(entry.path)
             else:
                 total += entry.stat(follow_symlinks=False).st_size
-        except OSError:  # it is gone
-            pass
+    except OSError:  # something is gone
+        pass
     return total
 
 
@@ -232,7 +256,7 @@ def listed():
 
 
 def confine(folder, read):
-    """Let this process read what `read` names, add files to its folder, signal its own only."""
+    """Let this process read what `read` names, have files in its folder, signal its own only."""
     import ctypes.util
 
     ctypes.util.find_library = {}.get  # else it starts programs to find what is loaded already
@@ -240,6 +264,7 @@ def confine(folder, read):
 
     reading = AccessFS.READ_FILE | AccessFS.READ_DIR | AccessFS.EXECUTE
     adding = AccessFS.WRITE_FILE | AccessFS.MAKE_REG | AccessFS.MAKE_DIR | AccessFS.TRUNCATE
+    adding |= AccessFS.REMOVE_FILE | AccessFS.REMOVE_DIR | AccessFS.MAKE_SOCK
     scopes = Scope.SIGNAL | Scope.ABSTRACT_UNIX_SOCKET
     with Ruleset(handled_net=AccessNet.NONE, scoped=scopes) as rules:
         for path in read:
