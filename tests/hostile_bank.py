@@ -46,7 +46,8 @@ class Hostile:
         return "Bomb" in self.says
 
     def runs_on(self, tier: str, own_uid: bool) -> bool:
-        """Whether this tier promises the grade, and can be trusted to keep this one in."""
+        """Whether this tier promises the grade, and can be trusted to keep this one in. `own_uid`:
+        the program's user id is nobody else's, as it is if root grades."""
         kept_in = tier == "A" or own_uid or "Needs" not in self.says
         return kept_in and tier in self.says.get("Tiers", TIERS).split()
 
@@ -71,35 +72,31 @@ def _read(name: str, source: bytes) -> Hostile:
     return Hostile(name, source, dict(re.findall(SAYS, source.decode(), re.MULTILINE)))
 
 
-# Files whose bytes are the point: the reference solution of lab 01, written in another way.
+# Files whose bytes are the point: the reference solution of lab 02, written in another way.
 
 RIGHT = {"Deserves": "full"}
-WRONG = {"Deserves": "nothing", "Caught by": "test_listens"}
-UNREADABLE = WRONG | {"Says": "Python cannot read the file"}
+WRONG = {"Deserves": "nothing", "Caught by": "test_recv_exactly"}
+UNREADABLE = WRONG | {"Says": "Python could not read your file"}
 Change = Callable[[str], bytes]
 ODD: dict[str, tuple[Change, dict[str, str]]] = {
-    "01_as_it_is": (str.encode, RIGHT),
-    "01_with_a_bom": (lambda text: codecs.BOM_UTF8 + text.encode(), RIGHT),
-    "01_with_crlf": (lambda text: text.replace("\n", "\r\n").encode(), RIGHT),
-    "01_with_cr": (lambda text: text.replace("\n", "\r").encode(), RIGHT),
-    "01_with_tabs": (lambda text: text.replace("    ", "\t").encode(), RIGHT),
-    "01_with_mixed_tabs": (lambda text: text.replace("\n        ", "\n\t").encode(), UNREADABLE),
-    "01_without_an_end": (lambda text: text.rstrip().encode(), RIGHT),
-    "01_with_form_feeds": (lambda text: text.replace("\n\n\n", "\n\f\n\n").encode(), RIGHT),
-    "01_in_latin_1": (lambda text: f"# coding: latin-1\n# é\n{text}".encode("latin-1"), RIGHT),
-    "01_in_latin_1_unsaid": (lambda text: f"# é\n{text}".encode("latin-1"), UNREADABLE),
-    "01_in_no_encoding": (lambda text: f"# coding: klingon\n{text}".encode(), WRONG),
-    "01_in_utf_16": (lambda text: text.encode("utf-16"), WRONG),
-    "01_with_nuls": (lambda text: text.replace("\n\n", "\n\0\n").encode(), WRONG),
-    "01_empty": (lambda text: b"", WRONG),
-    "01_no_python": (lambda text: b"%PDF-1.7\n" + bytes(range(256)) * 40, WRONG),
-    "01_very_long": (lambda text: text.encode() + b"# no end\n" * 500_000, RIGHT),
-    "01_nested_deeply": (lambda text: b"(" * 100_000 + text.encode(), WRONG),
+    "02_with_a_bom": (lambda text: codecs.BOM_UTF8 + text.encode(), RIGHT),
+    "02_with_crlf": (lambda text: text.replace("\n", "\r\n").encode(), RIGHT),
+    "02_with_tabs": (lambda text: text.replace("    ", "\t").encode(), RIGHT),
+    "02_in_latin_1": (lambda text: f"# coding: latin-1\n# é\n{text}".encode("latin-1"), RIGHT),
+    "02_very_long": (lambda text: text.encode() + b"# no end\n" * 500_000, RIGHT),
+    "02_with_mixed_tabs": (lambda text: text.replace("\n        ", "\n\t").encode(), UNREADABLE),
+    "02_in_latin_1_unsaid": (lambda text: f"# é\n{text}".encode("latin-1"), UNREADABLE),
+    "02_in_no_encoding": (lambda text: f"# coding: klingon\n{text}".encode(), UNREADABLE),
+    "02_in_utf_16": (lambda text: text.encode("utf-16"), WRONG),
+    "02_with_nuls": (lambda text: text.replace("\n\n", "\n\0\n").encode(), WRONG),
+    "02_empty": (lambda text: b"", WRONG),
+    "02_no_python": (lambda text: b"%PDF-1.7\n" + bytes(range(256)) * 40, UNREADABLE),
+    "02_nested_deeply": (lambda text: b"(" * 100_000 + text.encode(), WRONG),
 }
 
 
 def _odd_files() -> list[Hostile]:
-    text = (ROOT / "solutions" / "01_echo_server.py").read_text(encoding="utf-8")
+    text = (ROOT / "solutions" / "02_framing.py").read_text(encoding="utf-8")
     return [
         Hostile(name, change(text), {"Tries": name[3:].replace("_", " "), **says})
         for name, (change, says) in ODD.items()

@@ -28,8 +28,10 @@ from typing import Any
 import psutil
 from hostile_bank import LABS, ROOT, Hostile, bank
 
+from socketlab.grading.confined import python_for_others
 from socketlab.grading.grade import grade_one
 from socketlab.grading.sandbox import Sandbox, sandboxes
+from socketlab.grading.uids import am_root
 
 MARK = "socketlab-hostile"  # in the name of every file that a submission of the bank makes
 PLACES = ("/", "/tmp", "/var/tmp", "/dev/shm", "/run")
@@ -40,7 +42,9 @@ TRACKER = "multiprocessing.resource_tracker"  # is ours, and ends with this proc
 def main(tier: str, names: list[str]) -> None:
     """Grade, and print."""
     ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)  # orphans of ours become our children
-    own_uid = os.getuid() == 0
+    own_uid = am_root() and bool(python_for_others())
+    if am_root() and not own_uid and tier != "A":
+        sys.exit("Programs would run as root here, and no limit of processes holds for root.")
     sandbox = next(each for each in sandboxes() if each.tier == tier)
     chosen = [each for each in bank() if not names or each.name in names]
     with own_folder() as folder, Outside() as outside:

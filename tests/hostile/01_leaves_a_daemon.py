@@ -1,4 +1,4 @@
-# Tries: to leave a daemon that has left its session, and nothing open
+# Tries: to leave a daemon that has left its session and has nothing open, and zombies
 # Deserves: full
 
 import os
@@ -6,13 +6,15 @@ import socket
 import sys
 import time
 
+for _ in range(5):
+    if os.fork() == 0:
+        os._exit(0)
 if os.fork() == 0:
     os.setsid()
     if os.fork() == 0:
         os.closerange(0, 4096)
         time.sleep(10**6)
     os._exit(0)
-os.wait()
 
 
 def serve_forever(host, port):

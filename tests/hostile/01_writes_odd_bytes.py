@@ -1,4 +1,4 @@
-# Tries: NULs, invalid UTF-8, terminal escapes, HTML and formulas in its output
+# Tries: to confuse who reads its output: NULs, invalid UTF-8, terminal escapes, HTML, formulas
 # Deserves: full
 
 import socket

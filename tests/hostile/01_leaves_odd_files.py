@@ -1,4 +1,4 @@
-# Tries: symbolic and hard links beside it, to what is none of its business
+# Tries: links to what is none of its business, folders that nobody may enter, files for everybody
 # Deserves: full
 
 import contextlib
@@ -6,12 +6,20 @@ import os
 import socket
 import sys
 
+NAME = f"socketlab-hostile-{os.getpid()}"
+os.umask(0)
 for target in ("/etc/passwd", "..", "/", "/proc/self/exe", __file__):
     for link in (os.symlink, os.link):
         with contextlib.suppress(OSError):
-            link(target, f"socketlab-hostile-{os.getpid()}-{link.__name__}-{len(target)}")
+            link(target, f"{NAME}-{link.__name__}-{len(target)}")
 with contextlib.suppress(OSError):
-    os.mkfifo(f"socketlab-hostile-{os.getpid()}-fifo")
+    os.mkfifo(f"{NAME}-fifo")
+with contextlib.suppress(OSError):
+    os.makedirs(f"{NAME}/inner")
+    with open(f"{NAME}/inner/file", "w") as file:
+        os.fchmod(file.fileno(), 0o6777)
+    os.chmod(f"{NAME}/inner", 0)
+    os.chmod(NAME, 0)
 
 
 def serve_forever(host, port):
