@@ -15,6 +15,9 @@ INSTALL := $(BIN)/python -m pip install -q --disable-pip-version-check --no-comp
 FIRST := /lab/tree/notebooks/01_first_echo.ipynb
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
+# Bytecode is kept, also where the shell says otherwise: the tests start Python a thousand times.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: lab test figures execute bench format clean
 
 lab: $(VENV)/lab.done

@@ -258,8 +258,9 @@ def test_no_lost_update(interleaved):
     line, each = b"count me\n", 12
     with ExitStack() as stack:
         clients = [stack.enter_context(Client(interleaved)) for _ in range(6)]
-        for client in clients:
-            client.send(line * each)
+        with interleaved.paused():  # nobody is served before all have sent
+            for client in clients:
+                client.send(line * each)
         check_numbers(interleaved, [numbered(c, line) for _ in range(each) for c in clients])
 
 

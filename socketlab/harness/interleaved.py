@@ -15,8 +15,10 @@ import time
 
 PAUSE = 1e-4  # seconds: the longest that a thread sleeps before a step
 LONG = 3e-3  # seconds: before a step that writes what other threads may have read
-OFTEN = 0.05  # of all other steps are so slow, too
+SELDOM = 0.05  # of all steps are so slow, too
+OFTEN = 0.4  # of the steps that read what other threads may write
 WRITES = {"STORE_ATTR", "STORE_GLOBAL", "STORE_DEREF", "STORE_SUBSCR", "STORE_NAME"}
+READS = {"LOAD_ATTR", "LOAD_GLOBAL", "LOAD_DEREF", "BINARY_SUBSCR"}
 
 
 class Interleaving:
@@ -24,7 +26,7 @@ class Interleaving:
 
     def __init__(self, path):
         self.path = path
-        self.writes = {}  # of each code object: the offsets of the steps that write
+        self.chances = {}  # of each code object: how likely a step is slow, by its offset
 
     def begin(self, frame, event, arg):
         """A function is called: if it is one of the file, look at each of its steps."""
@@ -37,11 +39,10 @@ class Interleaving:
         """A step comes next: let others go first."""
         if event == "opcode" and _thread._count() > 1:
             code = frame.f_code
-            if code not in self.writes:
-                self.writes[code] = offsets_of_writes(code)
-            long = frame.f_lasti in self.writes[code] or random.random() < OFTEN
-            most = LONG if long else PAUSE
-            time.sleep(random.random() * most)
+            if code not in self.chances:
+                self.chances[code] = chances_of(code)
+            slow = random.random() < self.chances[code].get(frame.f_lasti, SELDOM)
+            time.sleep(random.random() * (LONG if slow else PAUSE))
         return self.step
 
     def start_new_thread(self, function, args, kwargs=None):
@@ -57,11 +58,14 @@ class Interleaving:
 _START = _thread.start_new_thread
 
 
-def offsets_of_writes(code):
-    """Where a code object writes an attribute, an element or a variable that threads share."""
+def chances_of(code):
+    """How likely the steps are slow that read or write an attribute, an element or a variable
+    that threads share; by their offsets in a code object."""
     import dis
 
-    return {each.offset for each in dis.get_instructions(code) if each.opname in WRITES}
+    chances = dict.fromkeys(WRITES, 1) | dict.fromkeys(READS, OFTEN)
+    steps = dis.get_instructions(code)
+    return {each.offset: chances[each.opname] for each in steps if each.opname in chances}
 
 
 def main():
