@@ -33,7 +33,7 @@ class Target:
     """What is fuzzed: a maker of cases, and a test of one: whether it was accepted."""
 
     make: Callable[[random.Random], Case]
-    test: Callable[[Case], bool]
+    holds: Callable[[Case], bool]
 
 
 # Bytes that are nearly right
