@@ -13,12 +13,13 @@ import queue
 import re
 import shutil
 import socket
+import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict
 from itertools import chain
@@ -26,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from hostile_bank import LABS, ROOT, Hostile, bank
+from hostile_bank import ROOT, Hostile, bank
 
 from socketlab.grading.confined import python_for_others
 from socketlab.grading.grade import grade_one
@@ -36,24 +37,44 @@ from socketlab.grading.uids import am_root
 MARK = "socketlab-hostile"  # in the name of every file that a submission of the bank makes
 PLACES = ("/", "/tmp", "/var/tmp", "/dev/shm", "/run")
 SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER
-TRACKER = "multiprocessing.resource_tracker"  # is ours, and ends with this process
 
 
-def main(tier: str, names: list[str]) -> None:
-    """Grade, and print."""
-    ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)  # orphans of ours become our children
+def main(tier: str, names: list[str]) -> int:
+    """Let a child grade. Its orphans become children of this process, which waits for them: what
+    is left at the end was left behind. Returns the child's exit code."""
+    ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)
+    with own_folder() as folder:
+        before = mounts()
+        child = os.fork()
+        if not child:
+            os._exit(grade_all(tier, names))
+        code = wait_for(child)
+        left = {"processes": processes_left(), "mounts": sorted(mounts() - before)}
+        left |= {"files": sorted(files_left(folder))}
+    print(json.dumps({"left": left}), flush=True)
+    return code
+
+
+def wait_for(child: int) -> int:
+    """Wait for this child, and for every orphan meanwhile: as zombies they would count, too."""
+    while True:
+        pid, status = os.wait()
+        if pid == child:
+            return os.waitstatus_to_exitcode(status)
+
+
+def grade_all(tier: str, names: list[str]) -> int:
+    """Grade what runs on this tier; at the end, say who was called by a submission. Returns 0."""
     own_uid = am_root() and bool(python_for_others())
     if am_root() and not own_uid and tier != "A":
         sys.exit("Programs would run as root here, and no limit of processes holds for root.")
     sandbox = next(each for each in sandboxes() if each.tier == tier)
     chosen = [each for each in bank() if not names or each.name in names]
-    with own_folder() as folder, Outside() as outside:
-        before = mounts()
+    with Outside() as outside:
         outside.let_in(chosen)
         grade(sandbox, [each for each in chosen if each.runs_on(tier, own_uid)])
-        left = {"processes": processes_left(), "mounts": sorted(mounts() - before)}
-        left |= {"files": sorted(files_left(folder)), "calls": outside.calls}
-        print(json.dumps({"left": left}), flush=True)
+    print(json.dumps({"calls": sorted(set(outside.calls))}), flush=True)
+    return 0
 
 
 @contextmanager
@@ -67,7 +88,7 @@ def own_folder() -> Iterator[Path]:
     try:
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        subprocess.run(["rm", "-rf", str(folder)], check=False)  # copes with any depth
 
 
 # Two at a time, and never two bombs
@@ -81,11 +102,9 @@ def grade(sandbox: Sandbox, chosen: list[Hostile]) -> None:
         shared.put(each)
     bombs = [each for each in chosen if each.bomb]
     lanes = (chain(bombs, taken_from(shared)), taken_from(shared))
-    threads = [threading.Thread(target=run_lane, args=(sandbox, lane)) for lane in lanes]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(len(lanes)) as pool:
+        for lane in [pool.submit(run_lane, sandbox, lane) for lane in lanes]:
+            lane.result()
 
 
 def taken_from(shared: queue.SimpleQueue[Hostile]) -> Iterator[Hostile]:
@@ -147,8 +166,7 @@ def processes_left() -> list[str]:
     """The processes below this one, after some patience. A namespace or a port that is left has
     a process that keeps it, or a mount."""
     _, left = psutil.wait_procs(psutil.Process().children(recursive=True), timeout=5)
-    told = [f"{process.pid} {described(process)}" for process in left]
-    return [words for words in told if TRACKER not in words]
+    return [f"{process.pid} {described(process)}" for process in left]
 
 
 def described(process: psutil.Process) -> str:
@@ -174,5 +192,4 @@ def files_left(folder: Path) -> Iterator[str]:
 
 if __name__ == "__main__":
     sys.path[:0] = [str(ROOT)]
-    assert LABS
-    main(sys.argv[1], sys.argv[2:])
+    sys.exit(main(sys.argv[1], sys.argv[2:]))

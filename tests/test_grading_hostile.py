@@ -36,7 +36,8 @@ RUNS = [(tier, who) for tier in TITLES for who in WHO]
 
 @cache
 def graded(tier, who):
-    """What came of the whole bank: {name: record}, and under "left" what was left behind."""
+    """What came of the whole bank: {name: record}; under "left" what was left behind, under
+    "calls" who was called."""
     there = {each.tier: each.advice for each in sandboxes()}
     if tier not in there:
         pytest.skip(f"there is no sandbox {tier} here: {there['C']}")
@@ -51,7 +52,7 @@ def graded(tier, who):
     done = subprocess.run(command, cwd="/", env=env, stdout=subprocess.PIPE, text=True, **options)
     records = [json.loads(line) for line in done.stdout.splitlines()]
     assert done.returncode == 0, f"{len(records)} were graded"
-    return {record.get("name", "left"): record for record in records}
+    return {record.get("name") or next(iter(record)): record for record in records}
 
 
 def of(run, name):
@@ -111,7 +112,7 @@ def test_nothing_is_left_behind(run):
 def test_nobody_calls_out(run):
     if run[0] != "A":
         pytest.skip(f"{TITLES[run[0]]} does not promise this")
-    assert graded(*run)["left"]["left"]["calls"] == []
+    assert graded(*run)["calls"]["calls"] == []
 
 
 def test_the_bank_says_what_it_deserves():
