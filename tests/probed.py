@@ -97,15 +97,12 @@ def case_kills():
 
 
 def case_traces():
-    """Only the keeper of a namespace can be traced, and knows nothing."""
     libc, attach = ctypes.CDLL(None), 16
     others = [pid for pid in range(1, 40000) if not is_mine(pid)]
     print([pid for pid in others if libc.ptrace(attach, pid, 0, 0) == 0])
 
 
 def is_mine(pid):
-    if os.getppid() == 1:
-        return pid in (1, os.getpid())
     try:
         return pid == os.getpid() or os.stat(f"/proc/{pid}").st_uid == os.getuid() != GIVEN["uid"]
     except OSError:

@@ -252,8 +252,9 @@ def test_all_this_holds_for_an_ordinary_user(tmp_path):
     private = {path for path in private if not path.stat().st_mode & 0o001}
     shown = [Path(sys.prefix), Path(sys.base_prefix), Path(__file__).parents[1]]
     words = [w for path in private for w in ("--tmpfs", str(path))]
-    words += [w for path in shown for w in ("--ro-bind", str(path), str(path))]
-    command = [shutil.which("bwrap"), "--dev-bind", "/", "/", *words, "--tmpfs", "/tmp", "--"]
+    words += bubblewrap._read_only({str(path): str(path) for path in shown})
+    command = [shutil.which("bwrap"), "--dev-bind", "/", "/", *words, "--perms", "1777"]
+    command += ["--tmpfs", "/tmp", "--"]
     command += [shutil.which("setpriv"), "--reuid=1234", "--regid=1234", "--clear-groups"]
     tests = ["-q", "-p", "no:cacheprovider", "-x", "--basetemp=/tmp/tests", __file__]
     done = subprocess.run(

@@ -56,7 +56,7 @@ def means(place: Workplace, *, landlock: bool) -> Means:
     uid = place.uid if python else 0
     python = python or bare_python()
     start = [sys.executable, "-I"] if landlock else [bare_python(), "-I", "-S"]
-    words = [f"folder={place.scratch}", "subreaper=1", f"uid={uid}"]
+    words = [f"folder={place.scratch}", f"uid={uid}"]
     words += limits(PROCESSES if uid else PROCESSES + _processes())
     if landlock:
         words += ["landlock=1", *(f"read={path}" for path in _readable(python))]

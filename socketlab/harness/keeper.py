@@ -17,7 +17,7 @@ except ImportError:  # Windows, where nothing starts a keeper
     resource = None
 
 LOOK = 0.25  # seconds between two looks at what the processes use
-SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER of <linux/prctl.h>
+SUBREAPER, DUMPABLE = 36, 4  # PR_SET_CHILD_SUBREAPER and PR_SET_DUMPABLE of <linux/prctl.h>
 DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom")
 KEEP = ("PATH", "LANG", "TZ")  # of the environment
 
@@ -31,8 +31,8 @@ def main():
     command = sys.argv[at + 1 :]
     control = int(words["control"])
     os.set_inheritable(control, False)
-    if "subreaper" in words:
-        adopt()
+    first_to_go()
+    guard()
     woken, wake = os.pipe()
     os.set_blocking(wake, False)
     _signal.signal(_signal.SIGCHLD, lambda *_: None)
@@ -153,7 +153,6 @@ def become(command, words, control):
 def limit(words):
     """Give this process its folder, its limits, its fences and its user, in this order."""
     os.chdir(words["folder"])
-    first_to_go()
     if "landlock" in words:
         confine(words["folder"], words["read"])
     for name, value in words.items():
@@ -176,7 +175,7 @@ def lower(limit, value):
 
 
 def first_to_go():
-    """When the machine's memory runs out, the kernel ends this process before others."""
+    """When the machine has no memory left, the kernel ends this process and those below first."""
     try:
         with open("/proc/self/oom_score_adj", "w") as file:
             file.write("1000")
@@ -191,12 +190,14 @@ def environment(words):
     return {"LANG": "C.UTF-8", **kept, "HOME": folder, "TMPDIR": folder, "NO_COLOR": "1"}
 
 
-def adopt():
-    """Become the parent of all orphans below (Linux only)."""
+def guard():
+    """Become the parent of all orphans below, and nobody's to trace (Linux only)."""
     if sys.platform == "linux":
         import ctypes
 
-        ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)
+        prctl = ctypes.CDLL(None).prctl
+        prctl(SUBREAPER, 1, 0, 0, 0)
+        prctl(DUMPABLE, 0, 0, 0, 0)
 
 
 def end_below():

@@ -98,4 +98,11 @@ def _verdict(values: object) -> Verdict:
 
 
 def _texts(values: object) -> bool:
-    return isinstance(values, list) and all(isinstance(value, str) for value in values)
+    return isinstance(values, list) and all(map(_is_text, values))
+
+
+def _is_text(value: object) -> bool:
+    try:
+        return isinstance(value, str) and bool(value.encode("utf-8") or True)
+    except UnicodeEncodeError:  # half a character
+        return False
