@@ -18,6 +18,7 @@ import sys
 import tempfile
 import threading
 import time
+import traceback
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -47,7 +48,11 @@ def main(tier: str, names: list[str]) -> int:
         before = mounts()
         child = os.fork()
         if not child:
-            os._exit(grade_all(tier, names))
+            try:
+                os._exit(grade_all(tier, names))
+            except BaseException:  # what is after this is the parent's business
+                traceback.print_exc()
+            os._exit(1)
         code = wait_for(child)
         left = {"processes": processes_left(), "mounts": sorted(mounts() - before)}
         left |= {"files": sorted(files_left(folder))}
