@@ -41,6 +41,8 @@ def serve_client(selector, conn, owed):
     """Echo; if this connection is broken, hang up. "Not now" is no reason to hang up."""
     try:
         echo(selector, conn, owed)
+    except BlockingIOError:
+        pass
     except OSError:
         pass
 

@@ -1,4 +1,4 @@
-"""Mistake: makes a new selector in each turn, which knows the listener only.
+"""Mistake: registers connections, but never the listener.
 
 Caught by: test_one_client
 Says: Nothing came back
@@ -68,9 +68,8 @@ def hang_up(selector, conn):
 
 def serve_forever(listener):
     """Serve everybody who connects, in this thread: whoever is ready is next."""
-    while True:
-        with selectors.DefaultSelector() as selector:
-            selector.register(listener, selectors.EVENT_READ)
+    with selectors.DefaultSelector() as selector:
+        while True:
             for key, _ in selector.select():
                 if key.data is None:
                     accept_clients(selector, key.fileobj)
