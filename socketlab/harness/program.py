@@ -169,6 +169,9 @@ class Program:
             if seen := self.wait_until(self.listening, half):
                 self.address = seen[0]
                 return seen
+        if self.settle() and (seen := self.listening()):  # late, on a machine that is overloaded
+            self.address = seen[0]
+            return seen
         if self.exit_code is not None:
             raise self.failed("The program ended before it listened.", signs=("no listener",))
         self.look_inside(busy, half)

@@ -299,6 +299,7 @@ class Talker:
         patience = self.program.patience
         self.program.look_inside(self._cpu, patience.silence)
         patience.silence_was_full()
+        signs = (*signs, *calls_sendall(self.program))
         return self.program.failed(happened, signs=signs, **seen)
 
     def _broken(self, error: OSError, **seen: bytes | str) -> Failed:
