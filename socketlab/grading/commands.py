@@ -48,8 +48,8 @@ def _add_grade(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "of the class, and the files that learning platforms take. What has been graded is "
         f"kept in OUT/{BOOK} and is not graded again.",
         epilog="Exit codes: 0 all that was handed in is graded; 2 wrong usage, or something "
-        "cannot be read; 3 the grader itself failed for some, who have no points for it; 130 Ctrl-C: the "
-        "same command goes on where it stopped.",
+        "cannot be read; 3 the grader itself failed for some, who have no points for it; "
+        "130 Ctrl-C: the same command goes on where it stopped.",
     )
     grade.add_argument("lab", help="its number or name")
     grade.add_argument(

@@ -63,9 +63,9 @@ def _claimed() -> Iterator[int]:
 
 def _has_processes(uid: int) -> bool:
     """Whether anything is left of a user: even what has ended counts, if nobody waits for it."""
-    for entry in os.scandir("/proc") if os.path.isdir("/proc/self") else ():
+    for name in os.listdir("/proc") if os.path.isdir("/proc/self") else ():
         with suppress(OSError):
-            if entry.name.isdecimal() and entry.stat().st_uid == uid:
+            if name.isdecimal() and os.stat(f"/proc/{name}").st_uid == uid:
                 return True
     return False
 

@@ -135,9 +135,11 @@ class Program:
         """What the program uses while this process uses `seconds` of CPU time."""
         self.settle()
         cpu, wakes = self.cpu_seconds(), self.wake_ups()
-        lasted = counts.burn(seconds)
+        slept: list[bool] = []
+        lasted = counts.burn(seconds, lambda: slept.append(counts.asleep(self.pid)))
+        asleep = any(slept) or self.exit_code is not None
         used, woken = self.cpu_seconds() - cpu, self.wake_ups() - wakes
-        return counts.Watched(lasted, seconds, max(0.0, used), max(0, woken))
+        return counts.Watched(lasted, seconds, max(0.0, used), max(0, woken), asleep)
 
     def descriptors(self) -> int:
         """How many descriptors the program has open (not on Windows)."""

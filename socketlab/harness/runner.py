@@ -172,7 +172,8 @@ def _run(
 def environment(mark: Path) -> dict[str, str]:
     """The environment of pytest: the kit can be imported, and no plugin of others is."""
     kit = str(Path(__file__).parents[2])
-    env = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    names = [name for name in list(os.environ) if not name.startswith("PYTEST_")]
+    env = {name: os.environ[name] for name in names}  # pytest changes its own while others run
     env["PYTHONPATH"] = os.pathsep.join(filter(None, [kit, env.get("PYTHONPATH", "")]))
     return env | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", MARK: str(mark)}
 
