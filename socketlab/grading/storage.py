@@ -119,7 +119,8 @@ def damaged(path: Path, how: str) -> GradebookError:
     """The error of a file that has been changed by something else."""
     return GradebookError(
         f"The gradebook {path} is damaged: {' '.join(how.split())}. Put a copy of it in its "
-        "place, or move it away together with its -wal file, and grade again. It has been left as it is."
+        "place, or move it away together with its -wal file, and grade again. It has been left "
+        "as it is."
     )
 
 
