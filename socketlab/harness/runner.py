@@ -186,7 +186,8 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.wait(5)
     except subprocess.TimeoutExpired:
         for child in psutil.Process(process.pid).children(recursive=True):
-            child.kill()
+            with suppress(psutil.Error):  # it has just ended
+                child.kill()
         process.kill()
         process.wait()
 
