@@ -1,6 +1,6 @@
 """Mistake: a connection that broke is unregistered, but stays open.
 
-Caught by: test_descriptors
+Caught by: test_reset_while_owing
 Says: more descriptors are open
 Diagnosed as: keeps a descriptor of each client that broke off
 """
