@@ -56,7 +56,9 @@ def _wanted(root: Path) -> Iterator[Path]:
     for folder in FOLDERS:
         for path in sorted((root / folder).rglob("*")):
             file = path.relative_to(root)
-            hidden = any(part.startswith(".") for part in file.parts) or is_ignored(file.as_posix())
+            hidden = any(part.startswith(".") for part in file.parts) or is_ignored(
+                file.as_posix()
+            )
             if path.is_file() and not path.is_symlink() and not hidden and file not in graders:
                 yield file
 
