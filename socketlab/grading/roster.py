@@ -37,6 +37,7 @@ STAFF = frozenset({"instructor", "ta", "teacher", "reader", "designer", "observe
 TEST_STUDENT = ("student, test", "test student")  # Canvas adds one to each course
 POINTS = "points possible"
 LARGEST = 16 << 20  # bytes
+HANDLE = re.compile(r"\d{4}|[^\W\d_]\d|\d[^\W\d_]|\w[_@.-]\w")  # no mere word, no small number
 LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "æ": "ae", "œ": "oe"})
 ACCENTS = range(0x300, 0x370)  # combining marks of Latin, Greek and Cyrillic letters
 
@@ -71,7 +72,8 @@ class Roster:
     def mentioned(self, text: str) -> tuple[Person, ...]:
         """Everybody whose id, login or e-mail is a part of the text between spaces, "_" and "-".
 
-        A handle inside a longer one is not meant: `jo_smith` does not speak of `smith`.
+        Such a part must look like one: with letters and digits, four digits or more, or more than
+        one word. `ada` in `ada_smith` may be anybody's first name, and `jo_smith` is not `smith`.
         """
         words = list(re.finditer(r"[^\s_\-]+", text[:200]))
         runs = [(a.start(), b.end()) for n, a in enumerate(words) for b in words[n:]]
@@ -85,6 +87,8 @@ class Roster:
 
     def _known(self, text: str) -> tuple[Person, ...]:
         key = exact(text)
+        if not HANDLE.search(key):
+            return ()
         return self.handles[0].get(key) or self.handles[1].get(key) or ()
 
 
