@@ -1,5 +1,7 @@
 # make lab       open the course in JupyterLab      make lab ARGS=--no-browser
 # make test      check everything                   make test ARGS="-k habits"
+# make hostile   grade the bank of hostile submissions, in each sandbox that is here
+# make grader    the environment for `socketlab grade`
 # make figures   draw the files in imgs/ again
 # make execute   run all notebooks, outputs are kept in place
 # make bench     measure: what recording and drawing cost; the course's server beside others
@@ -18,13 +20,18 @@ AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 # Bytecode is kept, also where the shell says otherwise: the tests start Python a thousand times.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: lab test figures execute bench format clean
+.PHONY: lab test hostile grader figures execute bench format clean
 
 lab: $(VENV)/lab.done
 	PATH="$(CURDIR)/$(BIN):$$PATH" jupyter lab $(AS_ROOT) --ServerApp.root_dir=. --LabApp.default_url=$(FIRST) $(ARGS)
 
 test: $(VENV)/test.done
 	@$(BIN)/python tests/everything.py $(ARGS)
+
+hostile: $(VENV)/test.done
+	$(BIN)/python -m pytest tests/test_grading_hostile.py $(ARGS)
+
+grader: $(VENV)/grader.done
 
 figures: $(VENV)/lab.done
 	$(BIN)/socketlab figures
@@ -53,6 +60,10 @@ $(VENV)/lab.done: requirements.txt pyproject.toml | $(BIN)/pip
 
 $(VENV)/test.done: $(VENV)/lab.done
 	$(INSTALL) -e '.[test]'
+	@touch $@
+
+$(VENV)/grader.done: $(VENV)/lab.done
+	$(INSTALL) -e '.[grading]'
 	@touch $@
 
 $(VENV)/bench.done: $(VENV)/test.done

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -22,6 +23,7 @@ from socketlab.watch import is_terminal, watch
 if TYPE_CHECKING:
     from socketlab.figures import Picture
 
+LEARNERS = {"check", "timeline", "hint", "list", "figures"}
 PASSED, FAILED, USAGE, BROKEN, INTERRUPTED = 0, 1, 2, 3, 130
 COLOURS = {MARKS["pass"]: "\33[32m", MARKS["fail"]: "\33[31m"}
 PLAIN = str.maketrans({MARKS["pass"]: "+", MARKS["fail"]: "x", MARKS["skip"]: "-"})
@@ -30,7 +32,8 @@ PLAIN = str.maketrans({MARKS["pass"]: "+", MARKS["fail"]: "x", MARKS["skip"]: "-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit code. 0 all pass, 1 something fails, 2 wrong usage, 3 the checks
     broke, 130 Ctrl-C."""
-    options = _parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    options = _parser(instructor=not {*words[:1]} & LEARNERS).parse_args(words)
     try:
         code = int(options.run(options))
         sys.stdout.flush()
@@ -46,7 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return FAILED
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(instructor: bool = False) -> argparse.ArgumentParser:
+    """The commands of learners; those of an instructor too, if they are wanted and there."""
     parser = argparse.ArgumentParser(prog="socketlab", description="Learn socket programming.")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
@@ -80,6 +84,10 @@ def _parser() -> argparse.ArgumentParser:
     where = {"type": Path, "default": Path("imgs"), "help": "where to (default: %(default)s)"}
     figures.add_argument("folder", nargs="?", **where)
     figures.set_defaults(run=_figures)
+    if instructor and find_spec("socketlab.grading"):  # the learners' copy has no grader
+        from socketlab.grading.commands import add_commands
+
+        add_commands(commands)
     return parser
 
 

@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 import traceback
+import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
@@ -513,7 +514,7 @@ def _raise_later(lines: int) -> None:
 
     def trace(frame: FrameType, event: str, _: object) -> Any:
         nonlocal lines
-        if frame.f_code.co_filename in MACHINERY:
+        if frame.f_code.co_filename in MACHINERY or _is_called_by_nobody(frame):
             return None
         lines -= event == "line"
         if lines < 0:
@@ -523,6 +524,11 @@ def _raise_later(lines: int) -> None:
     sys.settrace(trace)
     for frame, _ in traceback.walk_stack(sys._getframe()):
         frame.f_trace = trace
+
+
+def _is_called_by_nobody(frame: FrameType) -> bool:
+    """Whether Python calls this when an object goes: what is raised there goes nowhere."""
+    return frame.f_code.co_filename == weakref.__file__ or frame.f_code.co_name == "__del__"
 
 
 def _after(turns: int, act: Callable, loop: asyncio.AbstractEventLoop) -> None:

@@ -2,6 +2,7 @@
 
 import signal
 
+import hypothesis
 import kernel_ports
 import pytest
 from running import servers
@@ -11,6 +12,8 @@ __all__ = ["servers"]  # a fixture
 SECONDS = 120
 
 kernel_ports.use_them()
+hypothesis.settings.register_profile("socketlab", deadline=None)  # the machine may be busy
+hypothesis.settings.load_profile("socketlab")
 
 # Started in the background by a shell, this process ignores Ctrl-C, and all it starts would too.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

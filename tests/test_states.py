@@ -27,6 +27,12 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="other systems hold i
 unix = pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="no Unix sockets here")
 
 
+@pytest.fixture(autouse=True)
+def look_before() -> None:
+    """Other tests' connections in TIME_WAIT are known as such before a listener has their port."""
+    socket_states()
+
+
 @pytest.fixture
 def stack() -> Iterator[ExitStack]:
     """What a test enters here is left at its end."""

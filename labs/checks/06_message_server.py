@@ -216,11 +216,12 @@ def test_build_numbers(functions):
     """build_message writes numbers in the byte order that it is told
 
     258 is 1 * 256 + 2: in four bytes 00 00 01 02 (big), or 02 01 00 00 (little). The header says
-    which. Bytes of any other kind stay as they are.
+    which. The largest number is ff ff ff ff. Bytes of any other kind stay as they are.
     """
     for order in ("big", "little"):
         content = b"".join(number.to_bytes(4, order) for number in (258, 7))
         check_built(functions, [258, 7], content, NUMBERS, order)
+    check_built(functions, [2**32 - 1], b"\xff" * 4, NUMBERS)
     check_built(functions, b"\x00\xff\n", b"\x00\xff\n", "binary/any")
 
 

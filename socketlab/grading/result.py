@@ -54,10 +54,10 @@ class Result:
 
 def does_not_apply(verdict: Verdict) -> bool:
     """Whether a check was skipped by itself, as one of IPv6 where there is none, rather than
-    because it waits for another that failed."""
-    from socketlab.harness.schedule import WAITS
+    because others failed."""
+    from socketlab.harness.schedule import UNTRIED, WAITS
 
-    return verdict.outcome == "skip" and not verdict.happened.startswith(WAITS)
+    return verdict.outcome == "skip" and not verdict.happened.startswith((WAITS, UNTRIED))
 
 
 @dataclass(frozen=True, slots=True)

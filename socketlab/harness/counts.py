@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,17 +70,19 @@ def threads(family: Iterable[psutil.Process]) -> int:
 @dataclass(frozen=True, slots=True)
 class Watched:
     """What a program used while it was watched: `seconds` went by, in which the watcher used
-    `burnt` seconds of CPU time. On a loaded machine a busy program gets about as much."""
+    `burnt` seconds of CPU time. On a loaded machine a busy program gets about as much, or waits
+    for a processor: then it was `asleep` at no look."""
 
     seconds: float
     burnt: float
     cpu: float
     wake_ups: int
+    asleep: bool = True
 
     @property
     def busy(self) -> bool:
         """Whether it was in a loop that never waits."""
-        return self.cpu > 0.3 * self.burnt
+        return self.cpu > 0.3 * self.burnt or not self.asleep
 
     @property
     def polling(self) -> bool:
@@ -88,10 +90,13 @@ class Watched:
         return self.wake_ups > 3 + 20 * self.seconds
 
 
-def burn(seconds: float) -> float:
-    """Use so much CPU time here: a program that is never idle uses as much meanwhile. Returns
-    the seconds that went by."""
-    began, end = time.monotonic(), time.process_time() + seconds
-    while time.process_time() < end:
-        pass
+def burn(seconds: float, look: Callable[[], object] = lambda: None, looks: int = 20) -> float:
+    """Use so much CPU time here: a program that is never idle uses as much meanwhile. Calls
+    `look` so many times, and returns the seconds that went by."""
+    began, end = time.monotonic(), time.process_time()
+    for _ in range(looks):
+        end += seconds / looks
+        while time.process_time() < end:
+            pass
+        look()
     return time.monotonic() - began

@@ -32,7 +32,10 @@ class Envelope:
     @property
     def value(self) -> object:
         """The JSON value that the content is; ValueError if it is none."""
-        return json.loads(self.content.decode("utf-8"))
+        try:
+            return json.loads(self.content.decode("utf-8"))
+        except RecursionError:
+            raise ValueError("it is nested too deep") from None
 
 
 def header_of(content: bytes, kind: str = "text/plain", **changed: object) -> dict[str, Any]:

@@ -146,9 +146,16 @@ class Functions:
             host, port = listener.getsockname()
             words = {"host": host, "port": port, "cap": cap, "small": small, "timeout": timeout}
             self._ask("connect", do="connect", id=number, **words)
-            conn = listener.accept()[0]
+            conn = self._connected(listener)
         self._peers.append(Talker(self.program, f"the peer of {name}", conn))
         return Held(number, name), self._peers[-1]
+
+    def _connected(self, listener: socket.socket) -> socket.socket:
+        """The connection that was made: so it was said, by a process that may say anything."""
+        left = self.program.patience.deadline() - time.monotonic()
+        if not select.select([listener], [], [], max(0.0, left))[0]:
+            raise self.failed("The connection never came.", signs=("no connection",))
+        return listener.accept()[0]
 
     def call(self, name: str, *args: object, **named: object) -> Any:
         """What a function returns, types exact; a `Raised` if it raises. Failed if it does not
@@ -234,8 +241,8 @@ class Functions:
             if "value" in answer:
                 answer["value"] = unpack(answer["value"])
             if "error" in answer:
-                error = answer["error"]
-                answer["error"] = Raised(tuple(error.pop("bases")), **error)
+                answer["error"] = _raised(answer["error"])
+            _need_texts(answer.get("missing", ""), answer.get("misfit", ""))
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             raise self.failed("Something else answered in place of your function.") from None
         return answer
@@ -383,7 +390,27 @@ def unpack(packed: Any) -> Any:
         return {"list": list, "tuple": tuple}[kind](map(unpack, value))
     if kind == "dict":
         return {unpack(key): unpack(each) for key, each in value}
+    if kind in _PLAIN and type(value) is not _PLAIN[kind]:
+        raise TypeError("a value is not of its type")
     return plain(kind, value)
+
+
+_PLAIN = {"str": str, "bool": bool, "NoneType": type(None)}
+
+
+def _raised(error: dict[str, Any]) -> Raised:
+    """The exception that was described. ValueError, TypeError or KeyError if it was not."""
+    bases, line = error.pop("bases"), error.pop("line")
+    if type(bases) is not list or not bases or type(line) is not int or not 0 <= line < 10**9:
+        raise ValueError("this is no exception")
+    raised = Raised(tuple(bases), line=line, **error)
+    _need_texts(*bases, raised.words, raised.function, raised.code)
+    return raised
+
+
+def _need_texts(*values: object) -> None:
+    if not all(type(value) is str for value in values):
+        raise TypeError("something is not text")
 
 
 def _packed(value: object) -> list[object]:

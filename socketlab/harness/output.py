@@ -15,6 +15,7 @@ class Output(threading.Thread):
     def __init__(self, pipe: IO[bytes]) -> None:
         super().__init__(daemon=True)
         self._pipe, self._head, self._tail, self._size = pipe, b"", b"", 0
+        self._patience = 1.0  # seconds
         self.start()
 
     def run(self) -> None:
@@ -25,6 +26,12 @@ class Output(threading.Thread):
                 self._head += data[:room]
                 self._tail = (self._tail + data[room:])[-KEEP:]
                 self._size += len(data)
+
+    def wait_end(self) -> None:
+        """Wait a moment for the last words of a program that has ended. Only once: a process that
+        it has left behind may keep the pipe open."""
+        self.join(self._patience)
+        self._patience = 0.0
 
     def text(self) -> str:
         """What was kept, as text; a line between the two pieces says how much is left out."""

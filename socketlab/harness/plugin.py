@@ -14,10 +14,11 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import pytest
 
+from socketlab.harness.box import read_box
 from socketlab.harness.client import Client
 from socketlab.harness.functions import Functions
 from socketlab.harness.program import Program
@@ -57,7 +58,8 @@ class Bench:
         self.patience = Patience(option("--patience"))
         self.reading = reading_table(option("--reading"))
         self.seed = option("--seed")
-        self.stream = open(option("--verdicts"), "w", encoding="utf-8", buffering=1)  # noqa: SIM115
+        self.stream = _open(option("--verdicts"))
+        Program.box = read_box(option("--box"))
         self.count, self.complete = 0, False
         self._spares: list[Program] = []
         self._slow = False
@@ -107,6 +109,11 @@ class Bench:
         self.stream.close()
 
 
+def _open(where: str) -> TextIO:
+    """What verdicts are written to: a file by its path, or by the number of its descriptor."""
+    return open(int(where) if where.isdecimal() else where, "w", encoding="utf-8", buffering=1)
+
+
 _BENCH = pytest.StashKey[Bench]()
 _VERDICT = pytest.StashKey[Verdict]()
 
@@ -118,13 +125,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """The options of a run."""
     group = parser.getgroup("socketlab", "checks of a lab")
     group.addoption("--program", help="the learner's program", default="")
-    group.addoption("--verdicts", help="where the verdicts go", default=os.devnull)
+    group.addoption(
+        "--verdicts",
+        help="where the verdicts go: a path, or a descriptor's number",
+        default=os.devnull,
+    )
     group.addoption("--reading", help="the reading table (TOML)", default="")
     group.addoption("--patience", help="seconds that a silence may last", type=float, default=5.0)
     group.addoption("--seed", help="of random payloads", type=int, default=1)
     group.addoption("--jobs", help="how many checks side by side", type=int, default=4)
     group.addoption("--only", help="the name of the one check to try", default="")
     group.addoption("--recording", help="where to write the run's socket calls", default="")
+    group.addoption("--box", help="how programs are started apart (JSON)", default="")
     group.addoption("--lifeline", help="end when stdin ends (needs -s)", action="store_true")
 
 

@@ -18,6 +18,7 @@ from typing import Any, ClassVar, TypeVar
 import psutil
 
 from socketlab.harness import counts
+from socketlab.harness.box import Box, BoxedProcess, launch
 from socketlab.harness.output import Output
 from socketlab.harness.scene import Failed, Patience, Steps
 from socketlab.harness.trouble import (
@@ -45,6 +46,7 @@ class Program:
     """
 
     running: ClassVar[set[Program]] = set()
+    box: ClassVar[Box | None] = None  # where every program is started; None: beside this process
     starting = threading.Lock()  # held while a process is started, and by end_all() for good
     stdin = subprocess.DEVNULL
 
@@ -59,11 +61,13 @@ class Program:
         self._doing = self._doing_sign = ""  # what it did when it was last looked at
         self._where: list[Crash] = []  # and where each of its threads was, if that was asked
         self.address: Address | None = None  # where it listened first, once that was seen
-        files = map(str, [runner, path] if runner else [path])
+        files = [runner, path] if runner else [path]
         options = ["-I", "-u", "-B", "-X", "utf8", "-X", "faulthandler"]
-        command = [sys.executable, *options, *files, *self.args]
+        python = Program.box.python if Program.box else sys.executable
+        command = [python, *options, *map(str, files), *self.args]
         with Program.starting:
-            self._process = subprocess.Popen(command, **_apart(), stdin=self.stdin)
+            how = {**_apart(), "stdin": self.stdin}
+            self._process = launch(Program.box, command, files, **how)
             Program.running.add(self)
         assert self._process.stdout
         assert self._process.stderr
@@ -91,13 +95,15 @@ class Program:
 
     def _text(self, output: Output) -> str:
         if self.exit_code is not None:
-            output.join(1)  # the last words may still be in the pipe
+            output.wait_end()
         return output.text()
 
     # What the kernel says of it
 
     def family(self) -> list[psutil.Process]:
         """The process and all its descendants; [] when it has ended."""
+        if Program.box and self.exit_code is not None:  # its number may be another's by now
+            return []
         try:
             process = psutil.Process(self.pid)
             return [process, *process.children(recursive=True)]
@@ -129,9 +135,11 @@ class Program:
         """What the program uses while this process uses `seconds` of CPU time."""
         self.settle()
         cpu, wakes = self.cpu_seconds(), self.wake_ups()
-        lasted = counts.burn(seconds)
+        slept: list[bool] = []
+        lasted = counts.burn(seconds, lambda: slept.append(counts.asleep(self.pid)))
+        asleep = any(slept) or self.exit_code is not None
         used, woken = self.cpu_seconds() - cpu, self.wake_ups() - wakes
-        return counts.Watched(lasted, seconds, max(0.0, used), max(0, woken))
+        return counts.Watched(lasted, seconds, max(0.0, used), max(0, woken), asleep)
 
     def descriptors(self) -> int:
         """How many descriptors the program has open (not on Windows)."""
@@ -163,6 +171,9 @@ class Program:
             if seen := self.wait_until(self.listening, half):
                 self.address = seen[0]
                 return seen
+        if self.settle() and (seen := self.listening()):  # late, on a machine that is overloaded
+            self.address = seen[0]
+            return seen
         if self.exit_code is not None:
             raise self.failed("The program ended before it listened.", signs=("no listener",))
         self.look_inside(busy, half)
@@ -212,7 +223,9 @@ class Program:
     def kill(self) -> None:
         """End the program and its children at once; it cannot do anything more."""
         family = self.family()
-        if sys.platform != "win32":
+        if isinstance(self._process, BoxedProcess):
+            self._process.end()
+        elif sys.platform != "win32":
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, signal.SIGKILL)
         for process in family:
@@ -228,7 +241,7 @@ class Program:
         self.kill()
         Program.running.discard(self)
         for output in (self._stdout, self._stderr):
-            output.join(1)
+            output.wait_end()
 
     @classmethod
     def end_all(cls) -> None:
@@ -311,7 +324,9 @@ class Program:
 
     def _hides_places(self) -> bool:
         """Whether Ctrl-C would not show where it is: other threads, or a handler of its own."""
-        text = self.path.read_text(encoding="utf-8", errors="replace")
+        text = ""
+        with suppress(OSError):  # a program may have removed its own file
+            text = self.path.read_text(encoding="utf-8", errors="replace")
         return self.threads() > 1 or "KeyboardInterrupt" in text or "SIGINT" in text
 
     def _ask_places(self) -> bool:

@@ -6,14 +6,18 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
 import psutil
 
+from socketlab.harness.box import Box
+from socketlab.harness.channel import Channel
 from socketlab.harness.program import own_session
 from socketlab.harness.verdicts import BrokenStreamError, Verdict, read_verdict, read_verdicts
 
@@ -26,11 +30,26 @@ class ChecksError(RuntimeError):
     """The checks themselves stopped before their end. The program is neither right nor wrong."""
 
 
+class OutOfTimeError(ChecksError):
+    """The run as a whole took too long and was stopped. Each verdict that came before is good."""
+
+
+class StoppedError(ChecksError):
+    """The run was stopped because nobody wants its verdicts any more."""
+
+
+Wrap = Callable[[list[str], Path], list[str]]
+
+
 class Options(TypedDict, total=False):
     """How checks are run: `patience` is how many seconds a silence may last (5), `seed` that of
     random payloads (1), `jobs` how many checks are tried side by side (4). With `first_failure`
     they stop at it; with `only`, the one check of this name is tried. `recording` is a file for
-    the spans of the checks and of the programs that they start; then there is one job."""
+    the spans of the checks and of the programs that they start; then there is one job.
+
+    `longest` is how many seconds the run may last (180); once `stop` is set, it ends at once with
+    StoppedError. `box` is where each program is started;
+    `wrap` is given pytest's command and the folder of its settings, and returns what to run."""
 
     patience: float
     seed: int
@@ -38,6 +57,18 @@ class Options(TypedDict, total=False):
     first_failure: bool
     only: str
     recording: Path
+    longest: float
+    stop: threading.Event | None
+    box: Box | None
+    wrap: Wrap | None
+
+
+@dataclass(frozen=True)
+class Until:
+    """When a run ends at the latest: after so many `seconds`, or when `stop` is set."""
+
+    seconds: float = LONGEST_RUN
+    stop: threading.Event | None = None
 
 
 def run_checks(
@@ -45,7 +76,8 @@ def run_checks(
 ) -> list[Verdict]:
     """The verdicts of the check files on a program, perhaps only up to the first failure.
 
-    `reading` is the reading table. Raises ChecksError if the verdicts do not come to their end.
+    `reading` is the reading table. Raises ChecksError if the verdicts do not come to their end;
+    if that is because the run took too long, it is an OutOfTimeError.
     """
     return list(stream_checks(program, files, reading, **options))
 
@@ -66,33 +98,41 @@ def running_checks(
     """What stream_checks() yields, as lists: an empty one whenever nothing is new for a moment."""
     words = [f"--program={program.absolute()}"] + ([f"--reading={reading}"] if reading else [])
     words += ["--exitfirst"] if options.pop("first_failure", False) else []
+    words += [f"--box={box.text()}"] if (box := options.pop("box", None)) else []
+    wrap = options.pop("wrap", None)
+    until = Until(options.pop("longest", LONGEST_RUN), options.pop("stop", None))
     words += [f"--{name}={value}" for name, value in options.items()]
     with tempfile.TemporaryDirectory(prefix="socketlab-") as folder:
-        yield from _run_in(Path(folder), [*words, *map(str, files)])
+        yield from _run_in(Path(folder), [*words, *map(str, files)], wrap, until)
 
 
-def _run_in(folder: Path, words: list[str]) -> Generator[list[Verdict], None, None]:
-    """Run pytest with these words; `folder` takes its settings, output and verdicts."""
+def _run_in(
+    folder: Path, words: list[str], wrap: Wrap | None, until: Until
+) -> Generator[list[Verdict], None, None]:
+    """Run pytest with these words; `folder` takes its settings and output."""
     (folder / "pytest.ini").write_text("[pytest]\n")  # the project's own is not for checks
-    (folder / "verdicts").touch()
     count = 0
-    with open(folder / "output", "wb") as output:
-        command = [*_pytest(folder), f"--verdicts={folder / 'verdicts'}", *words]
-        with closing(_run(command, output.fileno(), folder)) as running:
-            for _ in running:
-                fresh = _lines(folder)[count:]
-                count += len(fresh)
-                yield [read_verdict(line) for line in fresh]
-    try:
-        yield _verdicts(folder)[count:]
-    except ChecksError:
-        _end_all_of(folder)
-        raise
+    with open(folder / "output", "wb") as output, closing(Channel(folder)) as channel:
+        command = [*_pytest(folder), f"--verdicts={channel.where}", *words]
+        command = wrap(command, folder) if wrap else command
+        try:
+            with closing(_run(command, output.fileno(), folder, channel, until)) as running:
+                for _ in running:
+                    fresh = _lines(channel)[count:]
+                    count += len(fresh)
+                    yield [read_verdict(line) for line in fresh]
+            yield read_verdicts(channel.text().splitlines())[count:]
+        except BrokenStreamError as error:
+            _end_all_of(folder)
+            raise _broken(folder, error) from None
+        except (OutOfTimeError, StoppedError):
+            _end_all_of(folder)
+            raise
 
 
-def _lines(folder: Path) -> list[str]:
+def _lines(channel: Channel) -> list[str]:
     """The verdicts that have been written so far, the final record not among them."""
-    lines = (folder / "verdicts").read_text(encoding="utf-8").splitlines(keepends=True)
+    lines = channel.text().splitlines(keepends=True)
     return [line for line in lines if line.endswith("\n") and not line.startswith('{"end"')]
 
 
@@ -103,26 +143,39 @@ def _pytest(folder: Path) -> list[str]:
     return [*python, *settings, *plain, "-p", "socketlab.harness", "--lifeline"]
 
 
-def _run(command: list[str], output: int, mark: Path) -> Generator[None, None, None]:
+def _run(
+    command: list[str], output: int, mark: Path, channel: Channel, until: Until
+) -> Generator[None, None, None]:
     """Run a command to its end, with a moment now and then to look at what it has done.
 
     Whatever stops the wait stops the command and its children.
     """
-    kit = str(Path(__file__).parents[2])
-    env = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    env["PYTHONPATH"] = os.pathsep.join(filter(None, [kit, env.get("PYTHONPATH", "")]))
-    env |= {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", MARK: str(mark)}
+    streams: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": output, "stderr": output}
     process = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=output, stderr=output, env=env, **own_session()
+        command, env=environment(mark), **streams, **channel.given, **own_session()
     )
-    ends = time.monotonic() + LONGEST_RUN  # after that the missing final record tells
+    ends = time.monotonic() + until.seconds
     try:
-        while process.poll() is None and time.monotonic() < ends:
+        while process.poll() is None:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(LOOK)
             yield
+            if time.monotonic() > ends:
+                message = f"The checks were stopped: they took longer than {until.seconds:g} s."
+                raise OutOfTimeError(message)
+            if until.stop and until.stop.is_set():
+                raise StoppedError("The checks were stopped.")
     finally:
         _end(process)
+
+
+def environment(mark: Path) -> dict[str, str]:
+    """The environment of pytest: the kit can be imported, and no plugin of others is."""
+    kit = str(Path(__file__).parents[2])
+    names = [name for name in list(os.environ) if not name.startswith("PYTEST_")]
+    env = {name: os.environ[name] for name in names}  # pytest changes its own while others run
+    env["PYTHONPATH"] = os.pathsep.join(filter(None, [kit, env.get("PYTHONPATH", "")]))
+    return env | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", MARK: str(mark)}
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -147,11 +200,7 @@ def _end_all_of(mark: Path) -> None:
                 process.wait(5)
 
 
-def _verdicts(folder: Path) -> list[Verdict]:
-    try:
-        with open(folder / "verdicts", encoding="utf-8") as lines:
-            return read_verdicts(lines)
-    except (OSError, BrokenStreamError) as error:
-        output = (folder / "output").read_text(encoding="utf-8", errors="replace")
-        message = f"The checks stopped before their end ({error}). Your program is not to blame."
-        raise ChecksError(f"{message}\n{output[-2000:]}") from None
+def _broken(folder: Path, error: BrokenStreamError) -> ChecksError:
+    output = (folder / "output").read_text(encoding="utf-8", errors="replace")
+    message = f"The checks stopped before their end ({error}). Your program is not to blame."
+    return ChecksError(f"{message}\n{output[-2000:]}")

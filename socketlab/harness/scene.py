@@ -58,6 +58,11 @@ class Patience:
         """When (on the monotonic clock) a silence that begins now has lasted too long."""
         return min(time.monotonic() + self.silence, self._check_ends)
 
+    @property
+    def over(self) -> bool:
+        """Whether the check lasts so long that even a slow program that answers is stopped."""
+        return time.monotonic() > self._check_ends + 3 * self.full
+
     def silence_was_full(self) -> None:
         """A deadline has passed."""
         self.silences += 1

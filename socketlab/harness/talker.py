@@ -17,6 +17,7 @@ from socketlab.harness.scene import Failed, agreeing, difference, show
 END = 'b"" (the end of the stream)'
 EARLY = "The program closed the connection too early."
 RESET = "The program's system reset the connection: it was closed too early."
+MOST = 64_000_000  # bytes that are received for one question; no lab needs so many
 LONG, ASIDE = 40, 16  # bytes: of a longer value the report shows so many around the difference
 BROKEN = {
     ConnectionRefusedError: "The connection was refused: nobody listens any more.",
@@ -182,6 +183,7 @@ class Talker:
         got = bytearray()
         while chunk := self._read(65536, got, END):
             got += chunk
+            self._bounded(got, END)
         return bytes(got)
 
     def gather(self, sent: bytes, missing: Callable[[bytearray], int], wanted: str) -> bytes:
@@ -197,13 +199,21 @@ class Talker:
                 raise self._silent(self._nothing(_Talk(got=got)), **seen)
             try:
                 left = left[self.sock.send(left[:65536]) :] if writable else left
-                chunk = self.sock.recv(count) if readable else None
+                chunk = self.sock.recv(min(count, 1 << 20)) if readable else None
             except OSError as error:
                 raise self._broken(error, **seen) from None
             if chunk == b"":
                 raise self._failed(EARLY, got=bytes(got), wanted=wanted, signs=("early end",))
             got += chunk or b""
+            self._bounded(got, wanted)
         return bytes(got)
+
+    def _bounded(self, got: bytearray, wanted: str) -> None:
+        if len(got) > MOST:
+            happened = f"It sends without end: more than {MOST:,} bytes {self.came}."
+            raise self._failed(
+                happened, got=bytes(got[:65536]), wanted=wanted, signs=("too much",)
+            )
 
     def _read(self, most: int, got: bytearray, wanted: str) -> bytes:
         seen = {"got": bytes(got) or "nothing", "wanted": wanted}
@@ -260,6 +270,8 @@ class Talker:
 
     def _wait(self, sending: bool, receiving: bool) -> tuple[bool, bool]:
         """Whether the socket can be read and can be written, as soon as one of them is so."""
+        if self.program.patience.over:
+            raise self._failed("It goes on for so long that the check was stopped.")
         reads = [self.sock] if receiving else []
         writes = [self.sock] if sending else []
         end = self.program.patience.deadline()
@@ -287,6 +299,7 @@ class Talker:
         patience = self.program.patience
         self.program.look_inside(self._cpu, patience.silence)
         patience.silence_was_full()
+        signs = (*signs, *calls_sendall(self.program))
         return self.program.failed(happened, signs=signs, **seen)
 
     def _broken(self, error: OSError, **seen: bytes | str) -> Failed:

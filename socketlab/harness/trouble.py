@@ -9,14 +9,14 @@ from dataclasses import dataclass
 
 CANNOT_READ = "Python cannot read the file"
 LINE = 160  # characters of a line of output that are shown
-_FRAME = re.compile(r'^\s*File "(?P<path>.+)", line (?P<line>\d+)(?:, in (?P<function>.+))?$')
+_FRAME = re.compile(r'^\s*File "(?P<path>.+)", line (?P<line>\d{1,9})(?:, in (?P<function>.+))?$')
 _ERROR = re.compile(r"^(?P<type>[A-Za-z_][\w.]*)(?:: (?P<words>.*))?$")
 _THREAD = re.compile(
     r"^Exception (?:in thread|(?:happened|occurred) during processing) .*\n", re.MULTILINE
 )
 _TRACEBACK = "Traceback (most recent call last):"
-_PLACE = re.compile(r'^  File "(.+)", line (\d+) in (.+)$', re.MULTILINE)
-_NUMBER = re.compile(r"^\[(?:Errno|WinError) (\d+)\]")
+_PLACE = re.compile(r'^  File "(.+)", line (\d{1,9}) in (.+)$', re.MULTILINE)
+_NUMBER = re.compile(r"^\[(?:Errno|WinError) (\d{1,9})\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ def read_places(stderr: str, path: str) -> list[tuple[int, str]]:
 def _not_utf8(last_line: str, path: str) -> Crash | None:
     """The one error that Python reports without a traceback: a file it cannot decode."""
     match = re.match(
-        rf"SyntaxError: (Non-UTF-8 .*) in file {re.escape(path)} on line (\d+)", last_line
+        rf"SyntaxError: (Non-UTF-8 .*) in file {re.escape(path)} on line (\d{{1,9}})", last_line
     )
     return Crash("SyntaxError", match[1], int(match[2]), "", "") if match else None
 
@@ -119,6 +119,12 @@ _NUMBERED: tuple[tuple[set[int], str, str], ...] = (
     ),
     (
         {errno.ENOTCONN, 10057},
+        "shutdown",
+        "Nobody is at the other end any more: the peer has reset the connection. close() needs no "
+        "shutdown() before it; where you need one, expect this error.",
+    ),
+    (
+        {errno.ENOTCONN, 10057},
         "",
         "This socket has no peer. A listening socket only accepts: use the new socket that "
         "accept() returned to talk to the client.",
@@ -143,11 +149,16 @@ _NUMBERED: tuple[tuple[set[int], str, str], ...] = (
 )
 
 _PAIR = "This is a pair. accept() returns two things: the new socket, and the client's address."
+_ADDRESS = "An address is one value, a pair: (host, port)."
+_KEYS = "select() of a selector returns pairs: a key, and what its socket is ready for."
+_NO_BYTES = "Sockets carry nothing but bytes, and this is of another type."
+_NUMBER_ONLY = "This is a number. The socket of a key is key.fileobj; key.fd is its descriptor."
 
 _TYPED: tuple[tuple[str, str, str], ...] = (
     ("EOFError", "input", "Nobody types here: the program must not call input()."),
     ("UnicodeDecodeError", "", "Not all bytes are text. Send back bytes; do not decode them."),
-    ("TypeError", "exactly one argument", "An address is one value, a pair: (host, port)."),
+    ("TypeError", "exactly one argument", _ADDRESS),
+    ("TypeError", "create_server() takes 1 positional argument", _ADDRESS),
     (
         "TypeError",
         "argument after * must be an iterable",
@@ -156,8 +167,17 @@ _TYPED: tuple[tuple[str, str, str], ...] = (
     ("TypeError", "interpreted as an integer", "A port is a number, not text: use int()."),
     ("TypeError", "'NoneType' object", "This value is None: does a function lack its return?"),
     ("TypeError", "'tuple' object", _PAIR),
+    ("AttributeError", "'tuple' object has no attribute 'data'", _KEYS),
+    ("AttributeError", "'tuple' object has no attribute 'fileobj'", _KEYS),
     ("AttributeError", "'tuple' object", _PAIR),
+    ("AttributeError", "'SelectorKey' object", "The socket of a key is key.fileobj."),
+    ("AttributeError", "'int' object has no attribute 'recv'", _NUMBER_ONLY),
+    ("AttributeError", "'int' object has no attribute 'send'", _NUMBER_ONLY),
+    ("AttributeError", "'int' object has no attribute 'close'", _NUMBER_ONLY),
     ("NameError", "", "Python does not know this name: is it spelled right, and imported?"),
+    ("TypeError", "bytes-like object is required, not 'int'", _NO_BYTES),
+    ("TypeError", "bytes-like object is required, not 'tuple'", _NO_BYTES),
+    ("TypeError", "bytes-like object is required, not 'NoneType'", _NO_BYTES),
     ("TypeError", "bytes-like object", "Sockets carry bytes, not text: b'...', not '...'."),
     ("IndexError", "", 'At the end of the stream recv() returns b"", which has no first byte.'),
     ("IndentationError", "", f"{CANNOT_READ}: look at the spaces of this line."),

@@ -7,6 +7,9 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from typing import Literal, get_args
 
+LONGEST_TEXT = 4000  # characters
+MOST_TEXTS = 50  # steps, or signs
+
 Outcome = Literal["pass", "fail", "skip", "error"]
 
 
@@ -40,8 +43,18 @@ class BrokenStreamError(ValueError):
 
 
 def verdict_line(verdict: Verdict) -> str:
-    """One verdict as one line of JSON, newline included."""
-    return json.dumps({"verdict": asdict(verdict)}) + "\n"
+    """One verdict as one line of JSON, newline included. Texts that are too long lose their
+    middle; what cannot be written as UTF-8 is written as its number."""
+    values = {name: _fit(value) for name, value in asdict(verdict).items()}
+    return json.dumps({"verdict": values}) + "\n"
+
+
+def _fit(value: str | tuple[str, ...]) -> str | list[str]:
+    if not isinstance(value, str):
+        return [str(_fit(text)) for text in value[:MOST_TEXTS]]
+    if len(value) > LONGEST_TEXT:
+        value = f"{value[: LONGEST_TEXT // 2]} ... {value[-LONGEST_TEXT // 2 :]}"
+    return value.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def final_line(count: int) -> str:
@@ -85,4 +98,11 @@ def _verdict(values: object) -> Verdict:
 
 
 def _texts(values: object) -> bool:
-    return isinstance(values, list) and all(isinstance(value, str) for value in values)
+    return isinstance(values, list) and all(map(_is_text, values))
+
+
+def _is_text(value: object) -> bool:
+    try:
+        return isinstance(value, str) and bool(value.encode("utf-8") or True)
+    except UnicodeEncodeError:  # half a character
+        return False

@@ -2,7 +2,7 @@
 
 Caught by: test_reads_late
 Says: then nothing for
-Diagnosed as: does not go back to READ
+Diagnosed as: is woken for WRITE and does not get on
 """
 
 import os

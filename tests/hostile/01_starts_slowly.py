@@ -1,0 +1,24 @@
+# Tries: nothing: it is right, and takes two seconds to start
+# Deserves: full
+
+import socket
+import sys
+import time
+
+time.sleep(2)
+
+
+def serve_forever(host, port):
+    """Echo, one client after another."""
+    listener = socket.create_server((host, port))
+    while True:
+        conn, _ = listener.accept()
+        with conn:
+            try:
+                while data := conn.recv(65536):
+                    conn.sendall(data)
+            except ConnectionError:
+                pass
+
+
+serve_forever(sys.argv[1], int(sys.argv[2]))
