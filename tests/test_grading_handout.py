@@ -148,7 +148,7 @@ def test_the_makefile_still_opens_the_course(copy: Path) -> None:
     assert "pip install -q" in done.stdout
     assert "jupyter lab" in done.stdout
     text = (copy / "Makefile").read_text(encoding="utf-8")
-    assert not re.search(r"tests/|test\.done|bench\.done|make (?:test|bench|execute)", text)
+    assert not re.search(r"tests/|test\.done|bench\.done|grader|make (?:test|bench|execute)", text)
 
 
 def test_a_folder_that_is_not_empty_is_left_alone(tmp_path: Path) -> None:
@@ -172,6 +172,7 @@ SMALL_PROJECT = {
     "socketlab/lid.py": b"from socketlab import box\n",
     "socketlab/grading/__init__.py": b"",
     "socketlab/grading/a.py": b"",
+    "socketlab/grading/out/page.html": b"",
     "solutions/checks/01_x.py": b"",
 }
 

@@ -15,9 +15,11 @@ from socketlab.grading.files import is_ignored
 FOLDERS = ("notebooks", "labs", "scripts", "imgs", "socketlab")
 FILES = ("README.md", "requirements.txt", "pyproject.toml", "Makefile", ".gitignore")
 FILES += ("LICENSE", "LICENSE-prose")
-GRADER = "socketlab.grading"
+GRADER, GRADERS_FOLDER = "socketlab.grading", "socketlab/grading"
 SECTIONS = ("For instructors", "For maintainers")  # of the README: they are about what stays here
-TARGETS = ("test", "execute", "bench", "format")  # of the Makefile, likewise
+RULE = re.compile(r"^([^\s#:=][^:=\n]*):(?!=).*\n(?:\t.*\n)*\n?", re.MULTILINE)  # of a Makefile
+NEEDS_TESTS = re.compile(r"tests/|\(VENV\)/(?:test|bench|grader)\.done")
+PHONY = re.compile(r"^\.PHONY:.*$", re.MULTILINE)
 HOLE = "NotImplementedError"
 
 
@@ -59,7 +61,8 @@ def _wanted(root: Path) -> Iterator[Path]:
             hidden = any(part.startswith(".") for part in file.parts) or is_ignored(
                 file.as_posix()
             )
-            if path.is_file() and not path.is_symlink() and not hidden and file not in graders:
+            hidden |= file in graders or file.is_relative_to(GRADERS_FOLDER)
+            if path.is_file() and not path.is_symlink() and not hidden:
                 yield file
 
 
@@ -156,14 +159,15 @@ def _readme(text: str) -> str:
 
 
 def _makefile(text: str) -> str:
-    """The Makefile without the targets that need the tests."""
-    names = "|".join(TARGETS)
+    """The Makefile without the rules that need the tests, and what is said of them."""
+    gone = []
+    for rule in RULE.finditer(text):
+        if NEEDS_TESTS.search(rule[0]):
+            gone.append(rule[1].strip())
+            text = text.replace(rule[0], "")
+    names = "|".join(map(re.escape, gone))
     text = re.sub(rf"^# make (?:{names})\b.*\n", "", text, flags=re.MULTILINE)
-    phony = re.search(r"^\.PHONY:.*$", text, re.MULTILINE)
-    if phony:
-        text = text.replace(phony[0], re.sub(rf" (?:{names})\b", "", phony[0]))
-    rules = rf"^(?:(?:{names})|\$\(VENV\)/(?:test|bench)\.done):.*\n(?:\t.*\n)*\n?"
-    return re.sub(rules, "", text, flags=re.MULTILINE)
+    return PHONY.sub(lambda line: re.sub(rf" (?:{names})\b", "", line[0]), text)
 
 
 def _read(path: Path) -> str:
