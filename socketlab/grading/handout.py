@@ -7,7 +7,8 @@ import json
 import re
 import shutil
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 from socketlab.grading.files import is_ignored
@@ -38,16 +39,19 @@ def make_handout(dest: Path, root: Path) -> list[Path]:
         raise HandoutError(f"{dest} is not an empty folder. Name one that is, or a new one.")
     files = sorted(_wanted(root))
     _check_starters(root, files)
-    changed = {Path("README.md"): _readme, Path("Makefile"): _makefile}
     for file in files:
         (dest / file).parent.mkdir(parents=True, exist_ok=True)
-        if hidden := _hidden_checks(root, file):
-            _write(dest / file, _guide(_read(root / file), hidden))
-        elif file in changed:
-            _write(dest / file, changed[file](_read(root / file)))
-        else:
-            shutil.copyfile(root / file, dest / file)
+        shutil.copyfile(root / file, dest / file)
+        if change := _change_of(root, file):
+            _write(dest / file, change(_read(root / file)))
     return files
+
+
+def _change_of(root: Path, file: Path) -> Callable[[str], str] | None:
+    """What is done to a file's text on its way; None if it is copied as it is."""
+    if hidden := _hidden_checks(root, file):
+        return partial(_guide, hidden)
+    return {"README.md": _readme, "Makefile": _makefile}.get(file.as_posix())
 
 
 def _wanted(root: Path) -> Iterator[Path]:
@@ -122,7 +126,7 @@ def _hidden_checks(root: Path, file: Path) -> set[str]:
     return {node.name for node in body if isinstance(node, ast.FunctionDef)}
 
 
-def _guide(text: str, hidden: set[str]) -> str:
+def _guide(hidden: set[str], text: str) -> str:
     """A guide without its rows and hints about hidden checks."""
     table = tomllib.loads(text)
     rows = []
