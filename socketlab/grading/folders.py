@@ -106,8 +106,8 @@ class _Walk:
             raise UnreadableError(DEVICE)
 
     def _stays(self, link: str) -> bool:
-        target = Path(link).resolve()  # in a loop: wherever it stops
-        return target.is_relative_to(self._root.resolve()) and target.exists()
+        target = Path(os.path.realpath(link))  # of a loop: the loop, which is nowhere
+        return target.is_relative_to(os.path.realpath(self._root)) and os.path.exists(target)
 
 
 def open_file(path: Path) -> BinaryIO:

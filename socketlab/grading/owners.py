@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from os.path import commonprefix
 
 from socketlab.grading.conventions import (
     Named,
@@ -69,6 +70,7 @@ class Owners:
         paths = list(paths)
         self._flat = flat_canvas(paths)
         plain = [path.split("/") for path in paths if not self.said(path)]
+        self._prefixes = _shared_prefixes(plain)
         self._around = self._folders_around(plain) if plain else 0
         self._one = self._holds_nobody(plain) if roster else self._is_of_one(plain)
         self._said_any = len(plain) < len(paths)
@@ -131,16 +133,15 @@ class Owners:
         """The first part of the path that names somebody on the roster."""
         parts = path.split("/")
         for n, part in enumerate(parts):
-            if people := self._who(part):
+            people = self._who(part) or self._who(self._without_prefix(parts, n))
+            if people:
                 found = {person.id: person for person in people}
-                for deeper in parts[n + 1 :]:
-                    if other := self._exactly(deeper):
-                        found[other.id] = other
-                person = _one(found, part)
-                return self._owned(parts, n, person)
+                others = filter(None, map(self._exactly, parts[n + 1 :]))
+                found |= {other.id: other for other in others}
+                return self._owned(parts, n, _one(found, part))
         if self._one and (people := self._container()):
             return Claim("", path, people)
-        problem = f"Nobody on the roster is called so. {CORRECT}"
+        problem = f"Nobody on the roster has this name. {CORRECT}"
         return Claim(parts[0], path, problem=problem)
 
     def _unlisted(self, path: str) -> Claim:
@@ -159,6 +160,10 @@ class Owners:
         attempt = attempt_number(parts[n + 1]) if len(parts) > n + 2 else 0
         deep = n + 1 + bool(attempt)
         return Claim("/".join(parts[:deep]), rest or parts[n], (person,), attempt=attempt)
+
+    def _without_prefix(self, parts: list[str], n: int) -> str:
+        """Part n without what all names beside it begin with, too, as `networks-` in checkouts."""
+        return parts[n].removeprefix(self._prefixes.get("/".join(parts[:n]), ""))
 
     def _who(self, part: str) -> tuple[Person, ...]:
         """Everybody on the roster whom a part of a path names."""
@@ -226,6 +231,20 @@ def about(lab: Lab) -> tuple[re.Pattern[str], re.Pattern[str]]:
     word = rf"(?:(?:{known})(?:{APART}*0*{int(number)})?|{number})"
     front = re.compile(rf"^{APART}*(?:{word}(?:{APART}+|$))+", re.IGNORECASE)
     return front, re.compile(rf"(?:(?:^|{APART}+){word})+{APART}*$", re.IGNORECASE)
+
+
+def _shared_prefixes(paths: Iterable[list[str]]) -> dict[str, str]:
+    """By folder: the words that all names in it begin with, if there are at least three."""
+    names: dict[str, set[str]] = {}
+    for parts in paths:
+        for n, part in enumerate(parts):
+            if n + 1 < len(parts) or is_archive(part) or _is_python(part):
+                names.setdefault("/".join(parts[:n]), set()).add(part)
+    shared = {}
+    for above, each in names.items():
+        letters = commonprefix(list(each)) if len(each) > 2 else ""  # noqa: RUF071 (letters it is)
+        shared[above] = letters[: 1 + max(letters.rfind(end) for end in "-_ ")]
+    return shared
 
 
 def _is_python(name: str) -> bool:

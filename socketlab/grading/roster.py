@@ -12,6 +12,7 @@ and any table with a column for an id or an e-mail address, such as: id, name, e
 from __future__ import annotations
 
 import csv
+import io
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
@@ -36,6 +37,7 @@ STAFF = frozenset({"instructor", "ta", "teacher", "reader", "designer", "observe
 TEST_STUDENT = ("student, test", "test student")  # Canvas adds one to each course
 POINTS = "points possible"
 LARGEST = 16 << 20  # bytes
+HANDLE = re.compile(r"\d{4}|[^\W\d_]\d|\d[^\W\d_]|\w[_@.-]\w")  # no mere word, no small number
 LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "æ": "ae", "œ": "oe"})
 ACCENTS = range(0x300, 0x370)  # combining marks of Latin, Greek and Cyrillic letters
 
@@ -70,7 +72,8 @@ class Roster:
     def mentioned(self, text: str) -> tuple[Person, ...]:
         """Everybody whose id, login or e-mail is a part of the text between spaces, "_" and "-".
 
-        A handle inside a longer one is not meant: `jo_smith` does not speak of `smith`.
+        Such a part must look like one: with letters and digits, four digits or more, or more than
+        one word. `ada` in `ada_smith` may be anybody's first name, and `jo_smith` is not `smith`.
         """
         words = list(re.finditer(r"[^\s_\-]+", text[:200]))
         runs = [(a.start(), b.end()) for n, a in enumerate(words) for b in words[n:]]
@@ -84,6 +87,8 @@ class Roster:
 
     def _known(self, text: str) -> tuple[Person, ...]:
         key = exact(text)
+        if not HANDLE.search(key):
+            return ()
         return self.handles[0].get(key) or self.handles[1].get(key) or ()
 
 
@@ -152,11 +157,10 @@ def _text(data: bytes) -> str:
 
 def _rows(text: str) -> list[tuple[int, list[str]]]:
     """The rows that are not blank, each with the number of its first line."""
-    first = text.partition("\n")[0]
-    said = re.fullmatch(r'"?sep=(.)"?\s*', first, re.IGNORECASE)  # for Excel
-    header = text.split("\n", 2)[1] if said and "\n" in text else first
-    delimiter = said[1] if said else max(",;\t", key=header.count)
-    reader = csv.reader(text.splitlines(keepends=True), delimiter=delimiter, strict=True)
+    first = re.split(r"\r\n|\r|\n", text, maxsplit=1)[0]
+    said = re.fullmatch(r'"?sep=(.)"?', first, re.IGNORECASE)  # for Excel
+    delimiter = said[1] if said else max(",;\t", key=first.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     rows = []
     line = 1
     try:
@@ -228,7 +232,7 @@ def _check_id(id_: str, column: str, line: int, lines: dict[str, int]) -> None:
     if not id_:
         raise RosterError(f"Line {line} has no {column}. Each person needs one, and only one.")
     if not id_.isprintable() or len(id_) > 200:
-        raise RosterError(f"Line {line} has a {column} that is no text: {id_[:50]!a}.")
+        raise RosterError(f"The {column} in line {line} is no text: {id_[:50]!a}.")
     if earlier := lines.get(exact(id_)):
         told = f"The {column} {id_!r} in line {line} is in line {earlier}, too."
         raise RosterError(f"{told} Each person needs one of their own.")
