@@ -240,30 +240,3 @@ def test_nothing_is_left(lab, tier):
     ours = after[1] - before[1]  # others may grade meanwhile
     owners = {Path(tempfile.gettempdir(), name) for name in ours}
     assert not [path for path in owners if (path / "program" / "07_probe.py").exists()]
-
-
-ORDINARY = "SOCKETLAB_ORDINARY_USER"  # says that this is the second run, see below
-
-
-@pytest.mark.skipif(not am_root() or ORDINARY in os.environ, reason="the user is ordinary already")
-@pytest.mark.timeout(600)  # all tests of this file, once more
-@pytest.mark.skipif("A" not in HERE, reason="bubblewrap shows the other user its folders")
-def test_all_this_holds_for_an_ordinary_user(tmp_path):
-    private = {path.parents[-2] for path in (Path(sys.base_prefix), Path(__file__))}
-    private = {path for path in private if not path.stat().st_mode & 0o001}
-    shown = [Path(sys.prefix), Path(sys.base_prefix), Path(__file__).parents[1]]
-    words = [w for path in private for w in ("--tmpfs", str(path))]
-    words += bubblewrap._read_only({str(path): str(path) for path in shown})
-    command = [shutil.which("bwrap"), "--dev-bind", "/", "/", *words, "--perms", "1777"]
-    command += ["--tmpfs", "/tmp", "--"]
-    command += [shutil.which("setpriv"), "--reuid=1234", "--regid=1234", "--clear-groups"]
-    tests = ["-q", "-p", "no:cacheprovider", "-x", "--basetemp=/tmp/tests", __file__]
-    tests += ["-k", "not imported"]  # B leaves this user what is in Python's own folder
-    done = subprocess.run(
-        [*command, sys.executable, "-m", "pytest", *tests],
-        env={**os.environ, ORDINARY: "1", "HOME": "/tmp"},
-        cwd=Path(__file__).parents[1],
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stdout[-5000:]

@@ -132,23 +132,17 @@ def local_executor(workers: int, stop: threading.Event) -> Iterator[Executor]:
     executor.shutdown()
 
 
-@contextmanager
-def cluster_executor(address: str) -> Iterator[Executor]:
-    """The workers of a Dask cluster, by its scheduler's address, such as tcp://10.0.0.1:8786.
-
-    ImportError without dask.distributed, OSError if nobody answers there. A worker that is lost
-    costs nothing: its submissions are graded by others.
-    """
-    from distributed import Client
-
-    with Client(address, timeout="20s") as client:
-        executor = client.get_executor(pure=False, retries=2)
-        try:
-            yield executor
-        except BaseException:
-            executor.shutdown(wait=False, cancel_futures=True)
-            raise
-        executor.shutdown()
+def not_yet(
+    submissions: Iterable[Submission], has: Callable[[Submission], bool]
+) -> Iterator[Submission]:
+    """Those that are to be graded: there is no result of them, and of the same program, handed in
+    twice by one learner, only the first."""
+    seen = set()
+    for submission in submissions:
+        key = (submission.student, submission.digest)
+        if key not in seen and not has(submission):
+            yield submission
+        seen.add(key)
 
 
 def shard(submissions: Iterable[Submission], share: str) -> Iterator[Submission]:
