@@ -358,9 +358,13 @@ LISTENING = SocketStates(
 
 STRANGER = """
 import socket, sys
+from socketlab import netstat
 from socketlab.states import socket_states
-stranger = socket.socket()
-stranger.bind(("127.0.0.1", 0))
+port = None
+while port is None or any(port in row.ports for row in netstat.all_rows()):  # see listen()
+    stranger = socket.socket()
+    stranger.bind(("127.0.0.1", 0))
+    port = stranger.getsockname()[1]
 stranger.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 stranger.listen()
 address = stranger.getsockname()
