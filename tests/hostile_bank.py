@@ -6,7 +6,7 @@ A program in tests/hostile says so itself, in comments on top:
     # Deserves: full | nothing | all but CHECK, CHECK | only CHECK, CHECK
     # Caught by: the first check that fails          # Says: words of its report
     # Tiers: the sandboxes that promise this (all, if it does not say)
-    # Needs: a uid of its own, where no pid namespace keeps its signals in
+    # Needs: a user id of its own, where it is not in namespaces of its own either
     # Bomb: what it uses up: two bombs are never graded side by side
 """
 
@@ -87,8 +87,8 @@ ODD: dict[str, tuple[Change, dict[str, str]]] = {
     "02_with_mixed_tabs": (lambda text: text.replace("\n        ", "\n\t").encode(), UNREADABLE),
     "02_in_latin_1_unsaid": (lambda text: f"# é\n{text}".encode("latin-1"), UNREADABLE),
     "02_in_no_encoding": (lambda text: f"# coding: klingon\n{text}".encode(), UNREADABLE),
-    "02_in_utf_16": (lambda text: text.encode("utf-16"), WRONG),
-    "02_with_nuls": (lambda text: text.replace("\n\n", "\n\0\n").encode(), WRONG),
+    "02_in_utf_16": (lambda text: text.encode("utf-16"), UNREADABLE),
+    "02_with_nuls": (lambda text: text.replace("\n\n", "\n\0\n").encode(), UNREADABLE),
     "02_empty": (lambda text: b"", WRONG),
     "02_no_python": (lambda text: b"%PDF-1.7\n" + bytes(range(256)) * 40, UNREADABLE),
     "02_nested_deeply": (lambda text: b"(" * 100_000 + text.encode(), WRONG),

@@ -369,7 +369,8 @@ posix = pytest.mark.skipif(os.name != "posix", reason="a signal of POSIX")
 def writer(path: Path, ending: str, *more: str) -> subprocess.Popen[str]:
     """A process that has a gradebook open for writing."""
     command = [sys.executable, "-c", WRITER + ending, str(path), str(Path(__file__).parent), *more]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    process = subprocess.Popen(command, text=True, **pipes)
     assert process.stdout.readline() == "open\n"
     return process
 

@@ -93,6 +93,7 @@ def means(place: Workplace, lab: Lab) -> Means:
 def _outer(shown: Mapping[str, str], uid: int, mark: Path = Path()) -> list[str]:
     """The words that start the outer sandbox: it shows each path of `shown`, under that name."""
     python = [path for path in (sys.prefix, sys.base_prefix) if not _is_shown(path)]
+    python += _libraries()
     system = [*_system(), *_read_only({path: path for path in python})]
     words = [_bwrap(), *APART, "--unshare-net", *system, *_own_folders(), *_read_only(shown)]
     words += ["--remount-ro", "/", "--chdir", "/", "--clearenv", *_variables(mark)]
@@ -129,6 +130,14 @@ def _system() -> list[str]:
     return words
 
 
+def _libraries() -> list[str]:
+    """The folders of what is installed for Python elsewhere, as by pip install --user."""
+    own = [*SYSTEM, sys.prefix, sys.base_prefix]
+    folders = [path for path in sys.path if Path(path).name in ("site-packages", "dist-packages")]
+    apart = [path for path in folders if not any(Path(path).is_relative_to(each) for each in own)]
+    return list(filter(os.path.isdir, apart))
+
+
 def _is_shown(path: str) -> bool:
     return any(Path(path).is_relative_to(each) for each in SYSTEM)
 
@@ -142,6 +151,7 @@ def _read_only(shown: Mapping[str, str]) -> list[str]:
 
 def _variables(mark: Path) -> Iterator[str]:
     env = environment(mark)
+    env["PYTHONPATH"] = os.pathsep.join([env["PYTHONPATH"], *_libraries()])
     for name in VARIABLES:
         if name in env:
             yield from ("--setenv", name, env[name])

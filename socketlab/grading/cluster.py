@@ -104,10 +104,12 @@ def cluster_executor(address: str, not_ready: Callable[[], str] = str) -> Iterat
 def _client(address: str) -> Iterator[Client]:
     try:
         from distributed import Client
+        from distributed.comm import get_address_host_port
     except ImportError:
         advice = "pip install 'distributed>=2024.8', here and on its machines"
         raise ClusterError(f"A cluster needs dask.distributed: {advice}.") from None
     try:
+        get_address_host_port(address, strict=True)  # Client takes a minute to refuse one
         client = Client(address, timeout=CONNECT, set_as_default=False)
     except (OSError, ValueError, TypeError, RuntimeError) as error:
         raise ClusterError(
@@ -137,10 +139,9 @@ def _look_at_workers(client: Client, address: str, not_ready: Callable[[], str])
 @contextmanager
 def _quiet() -> Iterator[None]:
     """The library logs a traceback whenever a connection ends; what matters is raised."""
-    log = logging.getLogger("distributed")
-    before = log.level
-    log.setLevel(logging.CRITICAL + 1)
+    before = logging.root.manager.disable  # its loggers have levels of their own
+    logging.disable(logging.CRITICAL)
     try:
         yield
     finally:
-        log.setLevel(before)
+        logging.disable(before)

@@ -41,6 +41,13 @@ def why_no_landlock() -> str:
     return ""
 
 
+def _library() -> str:
+    """The folder that the library for Landlock is installed in."""
+    import landlockpy
+
+    return str(Path(landlockpy.__file__).parents[1])
+
+
 def keeps_signals() -> bool:
     """Whether Landlock keeps a program from sending signals to others."""
     import landlockpy
@@ -55,13 +62,13 @@ def means(place: Workplace, *, landlock: bool) -> Means:
     python = python_for_others() if place.uid else bare_python()
     uid = place.uid if python else 0
     python = python or bare_python()
-    start = [sys.executable, "-I"] if landlock else [bare_python(), "-I", "-S"]
     words = [f"folder={place.scratch}", f"uid={uid}"]
     words += limits(PROCESSES if uid else PROCESSES + _processes())
     if landlock:
-        words += ["landlock=1", *(f"read={path}" for path in _readable(python))]
+        words += [f"landlock={_library()}", *(f"read={path}" for path in _readable(python))]
     file = ("read={}",) if landlock else ()
-    return Means(place.program, box=Box(python, (*start, str(KEEPER), *words), file, ()))
+    start = (bare_python(), "-I", "-S", str(KEEPER))
+    return Means(place.program, box=Box(python, (*start, *words), file, ()))
 
 
 def python_for_others() -> str:

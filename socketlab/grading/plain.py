@@ -27,7 +27,7 @@ def from_json(kind: type[Value], data: bytes, **more: object) -> Value:
     ValueError if this is not what to_json wrote for one.
     """
     try:
-        plain = json.loads(data.decode(*TEXT))
+        plain = json.loads(_a(bytes, data).decode(*TEXT))
         return _made(kind, {**plain, **more})
     except (ValueError, TypeError, LookupError, OverflowError, RecursionError) as error:
         raise ValueError(f"no {kind.__name__}: {error}") from None

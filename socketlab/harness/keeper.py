@@ -161,7 +161,7 @@ def limit(words):
     """Give this process its folder, its limits, its fences and its user, in this order."""
     os.chdir(words["folder"])
     if "landlock" in words:
-        confine(words["folder"], words["read"])
+        confine(words["folder"], words["read"], words["landlock"])
     for name, value in words.items():
         if name.startswith("RLIMIT_") and hasattr(resource, name):
             lower(getattr(resource, name), int(value))
@@ -266,10 +266,12 @@ def listed():
             yield int(pid), int(parent)
 
 
-def confine(folder, read):
-    """Let this process read what `read` names, have files in its folder, signal its own only."""
+def confine(folder, read, library):
+    """Let this process read what `read` names, have files in its folder, signal its own only.
+    The means for it are installed in the folder `library`."""
     import ctypes.util
 
+    sys.path.append(library)
     ctypes.util.find_library = {}.get  # else it starts programs to find what is loaded already
     from landlockpy import AccessFS, AccessNet, Ruleset, Scope
 

@@ -15,6 +15,7 @@ import linecache
 import socket
 import sys
 import time
+import tokenize
 
 
 class CappedSocket(socket.socket):
@@ -40,6 +41,24 @@ class CappedSocket(socket.socket):
         return super().sendmsg([b"".join(map(bytes, buffers))[: self.cap]], *rest)
 
 
+def refuse_unreadable(path):
+    """SyntaxError if Python would not run this file by its name: whether it imports one with such
+    bytes in a comment, or what it says of it, differs from version to version."""
+    with open(path, "rb") as file:
+        encoding = "utf-8"
+        with contextlib.suppress(SyntaxError):  # Python itself says of an unknown encoding
+            encoding, _ = tokenize.detect_encoding(file.readline)
+        file.seek(0)
+        for number, line in enumerate(file, 1):
+            if b"\0" in line:
+                raise SyntaxError(f"null bytes in file {path} on line {number}")
+            try:
+                line.decode(encoding if encoding.startswith("utf-8") else "latin-1")
+            except UnicodeDecodeError as error:
+                what = f"Non-UTF-8 code starting with {chr(line[error.start])!a}"
+                raise SyntaxError(f"{what} in file {path} on line {number}") from None
+
+
 class Shim:
     """The learner's module, and what the checks hold of it by number."""
 
@@ -48,6 +67,7 @@ class Shim:
         spec = importlib.util.spec_from_file_location("lab", path)
         self.module = importlib.util.module_from_spec(spec)
         sys.modules["lab"] = self.module
+        refuse_unreadable(path)
         spec.loader.exec_module(self.module)
 
     def answer(self, request):

@@ -86,9 +86,10 @@ def read_places(stderr: str, path: str) -> list[tuple[int, str]]:
 
 
 def _not_utf8(last_line: str, path: str) -> Crash | None:
-    """The one error that Python reports without a traceback: a file it cannot decode."""
+    """What Python, or the shim, says without a place in the file: it cannot be decoded."""
     match = re.match(
-        rf"SyntaxError: (Non-UTF-8 .*) in file {re.escape(path)} on line (\d{{1,9}})", last_line
+        rf"SyntaxError: (Non-UTF-8 .*|null bytes) in file {re.escape(path)} on line (\d{{1,9}})",
+        last_line,
     )
     return Crash("SyntaxError", match[1], int(match[2]), "", "") if match else None
 
@@ -183,6 +184,7 @@ _TYPED: tuple[tuple[str, str, str], ...] = (
     ("IndentationError", "", f"{CANNOT_READ}: look at the spaces of this line."),
     ("TabError", "", f"{CANNOT_READ}: it mixes tabs and spaces."),
     ("SyntaxError", "Non-UTF-8", f"{CANNOT_READ}: save it in the encoding UTF-8."),
+    ("SyntaxError", "null bytes", f"{CANNOT_READ}: save it as plain text, in UTF-8."),
     ("SyntaxError", "", f"{CANNOT_READ}: look at this line and the one above it."),
     ("ModuleNotFoundError", "", "This module is not there. The lab needs Python's own only."),
 )

@@ -1,5 +1,6 @@
 # Tries: to rename, replace and remove its own file at its first start
 # Deserves: full
+# Needs: a uid of its own
 
 import contextlib
 import os

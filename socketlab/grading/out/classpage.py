@@ -44,10 +44,10 @@ def class_page(
 def _apart(entries: Sequence[Entry]) -> dict[str, list[Entry]]:
     """Those that need a look, by why."""
     return {
-        "missing": [each for each in entries if each.state == "not handed in"],
+        "missing": [each for each in entries if each.state == told.MISSING],
         "late": [each for each in entries if each.late],
         "given": [each for each in entries if each.override],
-        "stopped": [each for each in entries if each.state in ("stopped", "checks broke")],
+        "stopped": [each for each in entries if each.state in ("stopped", told.BROKE)],
         "noted": [each for each in entries if each.notes],
     }
 

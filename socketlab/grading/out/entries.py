@@ -40,8 +40,9 @@ class Entry:
 
     @property
     def graded(self) -> bool:
-        """Whether there is a result, or points given by hand."""
-        return self.state not in ("refused", "not handed in") or self.override is not None
+        """Whether there are points: a result, or some given by hand. Where the grader failed
+        there are none, and no platform is told of a zero."""
+        return self.override is not None or self.state not in told.UNGRADED
 
 
 def entry(grade: Grade, folder: str) -> Entry:

@@ -22,6 +22,7 @@ PROBLEMS = {
     "broken": "The checks themselves stopped before their end. That is not the fault of your "
     "program: ask your instructor to grade it again.",
 }
+REFUSED, MISSING, BROKE = UNGRADED = ("refused", "not handed in", "checks broke")
 WORDS = {"pass": "passes", "fail": "fails", "skip": "not tried", "error": "check is broken"}
 
 
@@ -83,10 +84,8 @@ def duration(late: timedelta) -> str:
 def state(grade: Grade) -> str:
     """What became of one learner's work, in a word or two."""
     if grade.result is None:
-        return "refused" if grade.refusals else "not handed in"
-    return {"graded": "graded", "timeout": "stopped", "broken": "checks broke"}[
-        grade.result.status
-    ]
+        return REFUSED if grade.refusals else MISSING
+    return {"graded": "graded", "timeout": "stopped", "broken": BROKE}[grade.result.status]
 
 
 def adjustments(grade: Grade) -> list[str]:
