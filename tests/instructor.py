@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -23,6 +22,7 @@ STARTER = (ROOT / "labs" / f"{LAB}.py").read_bytes()
 RIGHT = (ROOT / "solutions" / f"{LAB}.py").read_bytes()
 MUTANT = (ROOT / "solutions" / "mutants" / "02_one_recv.py").read_bytes()
 ROSTER = "id,name\nada,Ada\nben,Ben\ncyd,Cyd\ndee,Dee\neve,Eve\n"
+Done = subprocess.CompletedProcess[str]
 LONGEST = 100  # seconds; only a command that hangs reaches it
 
 
@@ -56,14 +56,13 @@ def _command(*words: object) -> list[str]:
     return [sys.executable, "-m", "socketlab.cli", *map(str, words)]
 
 
-def socketlab(*words: object, code: int = 0, **environment: str) -> subprocess.CompletedProcess:
+def socketlab(*words: object, code: int = 0, longest: float = LONGEST) -> Done:
     """One command, whole; it must end with this exit code."""
     done = subprocess.run(
         _command(*words),
-        env=os.environ | environment,
         capture_output=True,
         encoding="utf-8",
-        timeout=LONGEST,
+        timeout=longest,
         stdin=subprocess.DEVNULL,
     )
     assert done.returncode == code, done
