@@ -79,7 +79,7 @@ def told(lab: Lab, tier: str, **given: object) -> dict[str, list[str]]:
     """What each case of probed.py wrote in a sandbox, and how it ended."""
     source = PROBED.read_text(encoding="utf-8").replace("GIVEN = {}", f"GIVEN = {given!r}")
     if tier == "C" and not am_root():
-        for case in ("kills", "traces", "forges"):  # nothing would keep it from us
+        for case in ("kills", "traces", "forges", "changes_its_file"):  # nothing keeps it from us
             source = source.replace(f"def case_{case}(", f"def left_out_{case}(")
     result = graded(lab, source, tier)
     first = result.verdicts[0]

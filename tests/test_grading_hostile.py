@@ -34,6 +34,11 @@ WHO = ["root", "ordinary user"] if am_root() else ["ordinary user"]
 RUNS = [(tier, who) for tier in TITLES for who in WHO]
 
 
+def env_for_others():
+    """The environment in which another Python finds what is installed in this one."""
+    return os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)])}
+
+
 @cache
 def graded(tier, who):
     """What came of the whole bank: {name: record}; under "left" what was left behind, under
@@ -47,9 +52,8 @@ def graded(tier, who):
         pytest.skip("other users cannot read this Python, or not the course")
     if am_root() and who != "root":
         python, options = python_for_others(), ORDINARY
-    env = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)])}
-    command = [python, "-B", str(SCRIPT), tier]
-    done = subprocess.run(command, cwd="/", env=env, stdout=subprocess.PIPE, text=True, **options)
+    how = {"cwd": "/", "env": env_for_others(), "stdout": subprocess.PIPE, "text": True}
+    done = subprocess.run([python, "-B", str(SCRIPT), tier], **how, **options)
     records = [json.loads(line) for line in done.stdout.splitlines()]
     assert done.returncode == 0, f"{len(records)} were graded"
     return {record.get("name") or next(iter(record)): record for record in records}
@@ -113,6 +117,17 @@ def test_nobody_calls_out(run):
     if run[0] != "A":
         pytest.skip(f"{TITLES[run[0]]} does not promise this")
     assert graded(*run)["calls"]["calls"] == []
+
+
+@pytest.mark.skipif(not am_root(), reason="make test has seen to it")
+def test_an_ordinary_users_sandboxes_keep_their_promises():
+    if not (python_for_others() and open_to_all(SCRIPT)):
+        pytest.skip("other users cannot read this Python, or not the course")
+    tests = Path(__file__).with_name("test_grading_sandbox.py")
+    words = ["-q", "-p", "no:cacheprovider", "-c", ROOT / "pyproject.toml", tests]
+    command = [python_for_others(), "-B", "-m", "pytest", *words]
+    done = subprocess.run(command, cwd="/", env=env_for_others(), **ORDINARY)
+    assert done.returncode == 0
 
 
 def test_the_bank_says_what_it_deserves():

@@ -238,5 +238,5 @@ def test_nothing_is_left(lab, tier):
     after = held()
     assert (after[0], after[2:]) == (before[0], before[2:])
     ours = after[1] - before[1]  # others may grade meanwhile
-    owners = {Path(tempfile.gettempdir(), name) for name in ours}
-    assert not [path for path in owners if (path / "program" / "07_probe.py").exists()]
+    programs = [Path(tempfile.gettempdir(), name, "program", "07_probe.py") for name in ours]
+    assert not list(filter(os.path.exists, programs))
