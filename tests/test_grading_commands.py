@@ -4,6 +4,9 @@ import csv
 import json
 import signal
 import sqlite3
+import subprocess
+import sys
+import venv
 
 import pytest
 from instructor import (
@@ -197,6 +200,18 @@ def test_a_second_grader_is_refused(undisturbed, tmp_path):
         wait_graded(tmp_path / "out", 1, process)
         refused = socketlab(*words, code=2)
     assert f"is being written by process {process.pid}" in refused.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="its folders have other names")
+def test_an_environment_in_the_temporary_folder_will_do(tmp_path):
+    venv.create(tmp_path / "env", symlinks=True)
+    (site,) = (tmp_path / "env").glob("lib/python*/site-packages")
+    (site / "all.pth").write_text("\n".join(filter(None, sys.path)))
+    command = [tmp_path / "env" / "bin" / "python", "-m", "socketlab.cli", "grade", "2"]
+    command += [beginners(tmp_path / "in", 1), "--out", tmp_path / "out"]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8")
+    assert done.returncode == 0, done
+    assert results(tmp_path / "out")[0][1].status == "graded"
 
 
 # A grader that fails

@@ -94,24 +94,26 @@ def _outer(shown: Mapping[str, str], uid: int, mark: Path = Path()) -> list[str]
     """The words that start the outer sandbox: it shows each path of `shown`, under that name."""
     python = [path for path in (sys.prefix, sys.base_prefix) if not _is_shown(path)]
     python += _libraries()
-    system = [*_system(), *_read_only({path: path for path in python})]
-    words = [_bwrap(), *APART, "--unshare-net", *system, *_own_folders(), *_read_only(shown)]
+    everything = _read_only({path: path for path in python} | dict(shown))
+    # What is shown may lie in /tmp, and is put into the sandbox's own.
+    words = [_bwrap(), *APART, "--unshare-net", *_system(), *_own_folders(), *everything]
     words += ["--remount-ro", "/", "--chdir", "/", "--clearenv", *_variables(mark)]
     if not uid:
         return words
     proc = ["--bind", "/proc", "/proc", "--dev-bind", "/dev", "/dev", "--dir", "/tmp"]
-    layer = [_bwrap(), "--die-with-parent", *system, *proc, *_read_only({p: p for p in shown})]
+    seen = _read_only({path: path for path in (*python, *shown)})
+    layer = [_bwrap(), "--die-with-parent", *_system(), *proc, *seen]
     return [*layer, "--", bare_python(), "-I", "-S", "-c", DROP, str(uid), *words]
 
 
 def _inner() -> tuple[str, ...]:
     """The words that start the inner sandbox, up to the files that it shows."""
     prefix = sys.base_prefix
-    words = [_bwrap(), *APART, "--disable-userns", "--as-pid-1", *_system()]
+    words = [_bwrap(), *APART, "--disable-userns", "--as-pid-1", *_system(), *_own_folders()]
     words += [] if _is_shown(prefix) else _read_only({prefix: prefix})
     for path in packages():  # what has been installed there is not the program's
         words += ["--size", "4096", "--tmpfs", path, "--remount-ro", path]
-    return (*words, *_own_folders(), "--chdir", "/tmp", "--clearenv")
+    return (*words, "--chdir", "/tmp", "--clearenv")
 
 
 def _own_folders() -> list[str]:
