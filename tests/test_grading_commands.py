@@ -193,11 +193,13 @@ def test_ctrl_c_keeps_what_is_graded_and_says_so(undisturbed, tmp_path):
     assert results(tmp_path / "out") == wanted
 
 
+@posix
 def test_a_second_grader_is_refused(undisturbed, tmp_path):
     folder, *_ = undisturbed
     words = ("grade", "2", folder, "--out", tmp_path / "out")
     with begun(*words) as process:
         wait_graded(tmp_path / "out", 1, process)
+        process.send_signal(signal.SIGSTOP)  # so that it is not done meanwhile
         refused = socketlab(*words, code=2)
     assert f"is being written by process {process.pid}" in refused.stderr
 
