@@ -4,7 +4,7 @@
 # make grader    the environment for `socketlab grade`
 # make figures   draw the files in imgs/ again
 # make execute   run all notebooks, outputs are kept in place
-# make bench     measure: what recording and drawing cost; the course's server beside others
+# make bench     measure: what recording, drawing and grading cost; the course's server beside others
 # make format    lint and format code and notebooks
 # make clean     remove the environment and everything that tools left
 # Another Python for the environment: PYTHON=python3.12 make lab (after make clean, if there is one)
