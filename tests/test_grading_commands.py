@@ -6,7 +6,9 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import sysconfig
 import venv
+from pathlib import Path
 
 import pytest
 from instructor import (
@@ -207,8 +209,8 @@ def test_a_second_grader_is_refused(undisturbed, tmp_path):
 @pytest.mark.skipif(sys.platform == "win32", reason="its folders have other names")
 def test_an_environment_in_the_temporary_folder_will_do(tmp_path):
     venv.create(tmp_path / "env", symlinks=True)
-    (site,) = (tmp_path / "env").glob("lib/python*/site-packages")
-    (site / "all.pth").write_text("\n".join(filter(None, sys.path)))
+    installed = sysconfig.get_path("purelib", "venv", {"base": str(tmp_path / "env")})
+    Path(installed, "all.pth").write_text("\n".join(filter(None, sys.path)))
     command = [tmp_path / "env" / "bin" / "python", "-m", "socketlab.cli", "grade", "2"]
     command += [beginners(tmp_path / "in", 1), "--out", tmp_path / "out"]
     done = subprocess.run(command, capture_output=True, encoding="utf-8")

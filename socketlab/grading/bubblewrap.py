@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import site
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -135,7 +136,8 @@ def _system() -> list[str]:
 def _libraries() -> list[str]:
     """The folders of what is installed for Python elsewhere, as by pip install --user."""
     own = [*SYSTEM, sys.prefix, sys.base_prefix]
-    folders = [path for path in sys.path if Path(path).name in ("site-packages", "dist-packages")]
+    names = {Path(path).name for path in (*site.getsitepackages(), site.getusersitepackages())}
+    folders = [path for path in sys.path if Path(path).name in names]
     apart = [path for path in folders if not any(Path(path).is_relative_to(each) for each in own)]
     return list(filter(os.path.isdir, apart))
 

@@ -140,8 +140,9 @@ def become(command, words, control, fails):
     try:
         os.setsid()
         _signal.set_wakeup_fd(-1)
-        for number in (_signal.SIGCHLD, _signal.SIGPIPE, getattr(_signal, "SIGXFSZ", 0)):
-            if number:
+        _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)
+        for number in _signal.valid_signals():  # some were ignored for "&"
+            if _signal.getsignal(number) == _signal.SIG_IGN:
                 _signal.signal(number, _signal.SIG_DFL)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(int(words["stdout"]), 1)
