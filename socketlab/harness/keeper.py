@@ -141,7 +141,7 @@ def become(command, words, control, fails):
         os.setsid()
         _signal.set_wakeup_fd(-1)
         _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)
-        for number in _signal.valid_signals():  # some were ignored for "&"
+        for number in _signal.valid_signals():  # a shell lets "&" ignore some
             if _signal.getsignal(number) == _signal.SIG_IGN:
                 _signal.signal(number, _signal.SIG_DFL)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
