@@ -96,8 +96,10 @@ def _grade(options: argparse.Namespace) -> int:
     roster = read_roster(options.roster) if options.roster else None
     found = find_submissions(options.places, lab, roster)
     if not (found.submissions or found.refusals):
-        where = " and ".join(map(str, options.places))
-        raise PlaceError(f"Nothing has been handed in in {where}. Name the folder that has it.")
+        places = " and ".join(map(str, options.places))
+        raise PlaceError(
+            f"{places}: nothing has been handed in there. Name the folder that has it."
+        )
     options.out.mkdir(parents=True, exist_ok=True)
     with Gradebook(options.out / BOOK) as book:
         book.begin(lab.name, found, _rules(options, book, lab))
