@@ -56,6 +56,7 @@ $(VENV)/lab.done: requirements.txt pyproject.toml | $(BIN)/pip
 	@echo "Installing the course into $(VENV): about a minute ..."
 	$(INSTALL) -r requirements.txt
 	@$(BIN)/python -c "import matplotlib.font_manager"  # finds the fonts now, not in a lesson
+	@$(BIN)/python -m pytest -p socketlab.harness --version >/dev/null  # compiled for the sandboxes
 	@touch $@
 
 $(VENV)/test.done: $(VENV)/lab.done

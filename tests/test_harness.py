@@ -213,12 +213,16 @@ class TestProgram:
         with Client(program) as client:
             client.exchange(b"the first and only client", b"the first and only client")
 
-    def test_is_seen_to_listen_in_a_child(self, start):
+    @pytest.mark.parametrize(
+        "parent", ["run()", "threading.Thread(target=run).start()"], ids=["program", "thread"]
+    )
+    def test_is_seen_to_listen_in_a_child(self, start, parent):
         program = start(
-            """
-            import subprocess, sys
+            f"""
+            import subprocess, sys, threading
             code = "import socket; socket.create_server(('127.0.0.1', 0)).accept()"
-            subprocess.run([sys.executable, "-c", code])
+            run = lambda: subprocess.run([sys.executable, "-c", code])
+            {parent}
             """
         )
         [(host, port)] = program.wait_listening()
@@ -396,6 +400,19 @@ def test_each_check_has_its_verdict(tmp_path, first, outcomes):
     assert [(v.title, v.outcome) for v in verdicts] == list(
         zip(["the first", "the second"], outcomes, strict=True)
     )
+
+
+def test_pytest_is_compiled_once_and_nothing_is_kept_beside_the_checks(tmp_path, monkeypatch):
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    monkeypatch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path / "cache"))
+    place = tmp_path / "lab"
+    place.mkdir()
+    files = [write(place, RIGHT), checks(place, TWO.format(first="pass"))]
+    run_checks(files[0], files[1:])
+    assert sorted(place.iterdir()) == sorted(files)
+    kept = {path.name.partition(".")[0] for path in (tmp_path / "cache").rglob("*.pyc")}
+    assert kept >= {"fixtures", "plugin", "program"}
+    assert "00_checks" not in kept
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
@@ -146,6 +147,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--program"):
         # If Ctrl-C is ignored here, it would be ignored in every program that is started.
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        sys.dont_write_bytecode = True  # from here on it is that of the checks, and lies with them
         config.stash[_BENCH] = Bench(config)
 
 

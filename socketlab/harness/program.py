@@ -106,7 +106,7 @@ class Program:
             return []
         try:
             process = psutil.Process(self.pid)
-            return [process, *process.children(recursive=True)]
+            return [process, *counts.descendants(process)]
         except psutil.Error:
             return []
 

@@ -137,7 +137,7 @@ def _lines(channel: Channel) -> list[str]:
 
 
 def _pytest(folder: Path) -> list[str]:
-    python = [sys.executable, "-P", "-B", "-m", "pytest", "-s", "--tb=short"]
+    python = [sys.executable, "-P", "-m", "pytest", "-s", "--tb=short"]
     settings = ["-c", str(folder / "pytest.ini"), "--rootdir", str(folder), "--noconftest"]
     plain = ["--import-mode=importlib", "--assert=plain", "-p", "no:cacheprovider"]
     return [*python, *settings, *plain, "-p", "socketlab.harness", "--lifeline"]
