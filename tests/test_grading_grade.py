@@ -1,5 +1,6 @@
 """One submission graded: right programs and starters, odd bytes, no time, broken checks."""
 
+import ast
 import json
 import pickle
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from probing import HERE, graded, linux, make_lab, tier
 
+from socketlab.grading import grade
 from socketlab.grading.grade import GRADER, checks_digest, checks_of, grade_one
 from socketlab.grading.result import Result, does_not_apply
 from socketlab.grading.sandbox import find_sandbox
@@ -53,6 +55,19 @@ def test_right_programs_score_full(graded_programs, path):
     assert [v for v in result.verdicts if v.outcome != "pass" and not does_not_apply(v)] == []
     assert (result.status, result.points) == ("graded", result.out_of)
     assert (result.diagnosis, result.hints, result.problem) == ("", (), "")
+
+
+def test_two_threads_never_parse_at_once(monkeypatch):
+    parse, alone = ast.parse, []
+
+    def watched(source: bytes) -> ast.Module:
+        alone.append(grade._PARSING.locked())
+        return parse(source)
+
+    grade._named_in.cache_clear()
+    monkeypatch.setattr(grade.ast, "parse", watched)
+    assert checks_of(lab_of(MUTANT))
+    assert alone == [True, True]
 
 
 @linux

@@ -6,10 +6,9 @@ import ast
 import hashlib
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -157,12 +156,26 @@ def checks_of(lab: Lab) -> list[ListedCheck]:
     return public + [ListedCheck(*check, hidden=True) for check in _checks_in(lab.hidden_checks)]
 
 
-def _checks_in(file: Path) -> Iterator[tuple[str, str]]:
-    with suppress(FileNotFoundError):  # learners have no hidden checks
-        for node in ast.parse(file.read_text(encoding="utf-8")).body:
-            if isinstance(node, ast.FunctionDef) and node.name.startswith("test"):
-                title = (ast.get_docstring(node) or "").partition("\n")[0]
-                yield node.name, title.rstrip(".")
+def _checks_in(file: Path) -> Sequence[tuple[str, str]]:
+    try:
+        source = file.read_bytes()
+    except FileNotFoundError:  # learners have no hidden checks
+        return ()
+    with _PARSING:
+        return _named_in(source)
+
+
+@lru_cache(maxsize=16)
+def _named_in(source: bytes) -> Sequence[tuple[str, str]]:
+    nodes = [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
+    tests = [node for node in nodes if node.name.startswith("test")]
+    titles = [(ast.get_docstring(node) or "").partition("\n")[0] for node in tests]
+    return [(node.name, title.rstrip(".")) for node, title in zip(tests, titles, strict=True)]
+
+
+# Results are made in threads, and before Python 3.11.8 one thread's ast.parse() could be another's
+# SystemError, "AST constructor recursion depth mismatch" (python/cpython issue 106905).
+_PARSING = threading.Lock()
 
 
 def checks_digest(lab: Lab) -> str:
