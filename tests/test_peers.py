@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from programs import RIGHT, write
 
 from socketlab import peers
-from socketlab.harness import Client, Failed, Listener, Program, finished, free_port
+from socketlab.harness import Client, Failed, Listener, Program, counts, finished, free_port
 from socketlab.harness.scene import Patience
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
@@ -269,6 +269,28 @@ def test_threads_are_counted(start):
     )
     assert program.wait_until(lambda: program.stdout, 20)
     assert program.threads() == 5
+
+
+def test_a_paused_program_stands_still_with_all_its_threads(start):
+    program = start(
+        """
+        import threading
+        def works():
+            while True:
+                pass
+        for _ in range(8):
+            threading.Thread(target=works, daemon=True).start()
+        print(flush=True)
+        works()
+        """
+    )
+    assert program.wait_until(lambda: program.stdout, 20)
+    for _ in range(50):
+        with program.paused():
+            before = program.wake_ups(), program.cpu_seconds()
+            counts.burn(0.002)
+            assert (program.wake_ups(), program.cpu_seconds()) == before
+        assert not counts.stopped(program.family()[0])
 
 
 def test_a_paused_program_does_nothing(start):

@@ -60,6 +60,16 @@ def asleep(pid: int) -> bool:
     return False
 
 
+def stopped(process: psutil.Process) -> bool:
+    """Whether a process stands still, with each of its threads, or has ended."""
+    if sys.platform == "linux":  # state is the word behind the name: proc_pid_stat(5)
+        stats = map(_read, Path(f"/proc/{process.pid}/task").glob("*/stat"))
+        return all(stat.rpartition(") ")[2][0] in "TtZX0" for stat in stats)
+    with suppress(psutil.Error):
+        return bool(process.status() in (psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE))
+    return True
+
+
 def _read(path: Path) -> str:
     with suppress(OSError):  # the thread has ended
         return path.read_text()

@@ -33,6 +33,7 @@ from socketlab.harness.trouble import (
 )
 
 Address = tuple[str, int]
+STANDSTILL = 20.0  # seconds in which a process that was told to stop does so
 METHOD = re.compile(r"(\w+)\(")
 T = TypeVar("T")
 
@@ -206,6 +207,9 @@ class Program:
         for process in family:
             with suppress(psutil.Error):
                 process.suspend()
+        end = time.monotonic() + STANDSTILL
+        while not all(map(counts.stopped, family)) and time.monotonic() < end:
+            time.sleep(0.001)  # a signal has been sent: each thread stops when it next runs
         try:
             yield
         finally:
