@@ -10,6 +10,7 @@ import subprocess
 import sys
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Literal
 
 import psutil
@@ -97,6 +98,7 @@ def own_rows() -> list[SocketRow]:
     return [_row(entry, os.getpid()) for entry in psutil.Process().net_connections("all")]
 
 
+@lru_cache(maxsize=1024)  # asked several times for each row of a table of thousands
 def plain_host(host: str) -> str:
     """One spelling for one address: no zone, IPv4 not dressed as IPv6; "" if it is a name."""
     try:

@@ -1,5 +1,6 @@
 """The check harness: programs of every broken kind get their message, and nothing is left."""
 
+import itertools
 import json
 import random
 import signal
@@ -8,6 +9,7 @@ import sys
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -15,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from programs import RIGHT, alive, write
 
-from socketlab.harness import Client, Failed, Program, difference, free_port, runs, show
+from socketlab.harness import Client, Failed, Program, counts, difference, free_port, runs, show
 from socketlab.harness import runner as runner_module
 from socketlab.harness.output import KEEP
 from socketlab.harness.report import MARKS, explanation, report
@@ -288,6 +290,17 @@ class TestProgram:
         program.wait_until(lambda: program.cpu_seconds() - before > 0.1, 1)
         program.look_inside(before, 1)
         assert f"Meanwhile your program was {words}" in program.explain()
+        assert program.patience.spins == words.startswith("busy")
+
+    def test_one_that_is_known_to_spin_is_soon_left_alone(self, start, monkeypatch):
+        program, looks, clock = start("while True: pass"), [], itertools.count()
+        monkeypatch.setattr(counts, "asleep", looks.append)
+        fake = SimpleNamespace(monotonic=lambda: next(clock) / 100, sleep=lambda _: None)
+        monkeypatch.setattr("socketlab.harness.program.time", fake)
+        for program.patience.spins, most in (False, 100), (True, 20):
+            looks.clear()
+            assert program.settle()
+            assert most / 2 < len(looks) <= most
 
     def test_settle_tells_whether_it_still_runs(self, start, echo):
         echo.wait_listening()

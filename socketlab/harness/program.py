@@ -190,8 +190,10 @@ class Program:
     def settle(self, limit: float = 1.0) -> bool:
         """Whether the program still runs, once it has ended or waits for something.
 
-        Gives up after `limit` seconds: a program that spins never settles.
+        Gives up after `limit` seconds: a program that spins never settles, and costs a fifth once
+        that is known.
         """
+        limit = limit / 5 if self.patience.spins else limit
         calm, before, end = 0, -1.0, time.monotonic() + limit
         while self.exit_code is None and time.monotonic() < end and calm < 3:
             now = self.cpu_seconds()
@@ -313,6 +315,7 @@ class Program:
         where it was, and faulthandler where each thread was. A program that waits used no CPU
         time in the `waited` seconds before."""
         busy = self.cpu_seconds() - cpu_before > 0.05 * waited
+        self.patience.spins |= busy
         what = "was busy all the time, in a loop" if busy else "was waiting"
         self._doing_sign = "busy" if busy else "waits"
         self._doing = f"Meanwhile your program {what}"

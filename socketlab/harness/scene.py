@@ -35,12 +35,14 @@ class Patience:
     """How many seconds the checks wait for a sign of life.
 
     The first two silences are waited out in full. After them the program is known to hang, and
-    each further silence costs a fifth. No check lasts longer than three full silences.
+    each further silence costs a fifth. No check lasts longer than three full silences. A program
+    that was found to be busy for nothing `spins`: it is not waited for to settle, only looked at.
     """
 
     def __init__(self, silence: float = 5.0) -> None:
         self.full = silence
         self.start = 2 * silence
+        self.spins = False
         self.silences = 0  # that were waited out to their end
         self.loss = 4 * silence  # what failing checks may take before the rest is not worth it
         self._check_ends = math.inf
