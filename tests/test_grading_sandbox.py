@@ -14,9 +14,9 @@ import psutil
 import pytest
 from probing import ALONE, CLOSED, EVERY, HERE, graded, linux, make_lab, told
 
-from socketlab.grading import bubblewrap, confined
+from socketlab.grading import bubblewrap, confined, uids
 from socketlab.grading.sandbox import SandboxError, find_sandbox
-from socketlab.grading.uids import UNUSED, am_root, own_uid
+from socketlab.grading.uids import UNUSED, NoUidError, am_root, own_uid
 from socketlab.grading.workplace import DISK, PROCESSES
 
 pytestmark = linux
@@ -209,11 +209,13 @@ def test_an_unknown_sandbox_is_refused():
 
 
 @pytest.mark.skipif(not am_root(), reason="only root can be others")
-def test_each_worker_has_a_user_of_its_own_and_nothing_of_it_is_left():
+def test_each_worker_has_a_user_of_its_own_and_nothing_of_it_is_left(monkeypatch):
+    monkeypatch.setattr(uids, "UNUSED", UNUSED[-2:])  # other tests take the first ones
     with own_uid() as one, own_uid() as other:
-        assert one != other
-        assert {one, other} <= set(UNUSED)
+        assert (one, other) == tuple(UNUSED[-2:])
         sleeper = subprocess.Popen(["/bin/sleep", "1000"], user=one)
+        with pytest.raises(NoUidError, match="All user ids from 61182 to 61183 are in use"):
+            own_uid().__enter__()
     assert sleeper.wait(30) == -9
     with own_uid() as again:
         assert again == one
