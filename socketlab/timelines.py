@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from socketlab.harness.runner import run_checks
 from socketlab.harness.verdicts import Verdict
 from socketlab.learner import Lab, find_lab
 from socketlab.spans import read_spans, write_spans
+from socketlab.temporary import own_folder
 from socketlab.words import describe_connection, describe_lanes
 
 SCENE = "test_scene"
@@ -127,8 +127,8 @@ def record_check(
 
     Time begins when the first connection is made.
     """
-    with tempfile.TemporaryDirectory(prefix="socketlab-") as folder:
-        path = Path(folder) / "spans"
+    with own_folder() as folder:
+        path = folder / "spans"
         [verdict] = run_checks(program, [checks], only=name, recording=path, seed=seed)
         return verdict, tuple(_from_the_first(read_spans(path)))
 

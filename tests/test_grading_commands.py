@@ -165,9 +165,11 @@ def undisturbed(place):
 
 @posix
 @pytest.mark.parametrize("count", [0, 3])
-def test_killed_in_mid_batch_it_goes_on(undisturbed, tmp_path, count):
+def test_killed_in_mid_batch_it_goes_on(undisturbed, tmp_path, monkeypatch, count):
     folder, wanted, made = undisturbed
     words = ("grade", "2", folder, "--out", tmp_path / "out")
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
     with begun(*words) as process:
         wait_graded(tmp_path / "out", count, process)
         process.kill()
@@ -175,6 +177,7 @@ def test_killed_in_mid_batch_it_goes_on(undisturbed, tmp_path, count):
     assert kept >= count
     again = socketlab(*words)
     assert f"{COUNT - kept} graded" in again.stderr
+    assert list((tmp_path / "temporary").glob("*/program/*")) == []
     assert results(tmp_path / "out") == wanted
     assert pages(tmp_path / "out") == made
 

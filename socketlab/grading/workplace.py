@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 import sys
 import sysconfig
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from socketlab.grading.uids import own_uid
 from socketlab.harness.box import Box
 from socketlab.harness.runner import Wrap
+from socketlab.temporary import own_folder
 
 MIB = 1 << 20
 KIT = Path(__file__).parents[1]  # the package
@@ -75,28 +73,15 @@ class Means:
 @contextmanager
 def workplace(source: bytes, name: str) -> Iterator[Workplace]:
     """A place for this program, in a file of this name. Nothing is left of it."""
-    folder = Path(tempfile.mkdtemp(prefix="socketlab-"))
-    try:
-        with own_uid() as uid:
-            place = Workplace(folder, folder / "program" / name, uid)
-            folder.chmod(0o755)
-            place.program.parent.mkdir()
-            place.program.write_bytes(source)
-            place.scratch.mkdir(mode=0o700)
-            if uid:
-                os.chown(place.scratch, uid, uid)
-            yield place
-    finally:
-        remove(folder)
-
-
-def remove(folder: Path) -> None:
-    """Remove a folder, whatever a program has made in it: deep, or closed to its owner."""
-    with suppress(RecursionError):
-        shutil.rmtree(folder, ignore_errors=True)
-    if os.name == "posix" and folder.exists():
-        for command in (["chmod", "-R", "u+rwX"], ["rm", "-rf"]):
-            subprocess.run([*command, str(folder)], stderr=subprocess.DEVNULL, check=False)
+    with own_folder() as folder, own_uid() as uid:
+        place = Workplace(folder, folder / "program" / name, uid)
+        folder.chmod(0o755)
+        place.program.parent.mkdir()
+        place.program.write_bytes(source)
+        place.scratch.mkdir(mode=0o700)
+        if uid:
+            os.chown(place.scratch, uid, uid)
+        yield place
 
 
 def limits(processes: int = PROCESSES) -> list[str]:

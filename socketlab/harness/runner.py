@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Generator, Sequence
@@ -20,6 +19,7 @@ from socketlab.harness.box import Box
 from socketlab.harness.channel import Channel
 from socketlab.harness.program import own_session
 from socketlab.harness.verdicts import BrokenStreamError, Verdict, read_verdict, read_verdicts
+from socketlab.temporary import own_folder
 
 LOOK = 0.05  # seconds between two looks at the verdicts
 MARK = "SOCKETLAB_RUN"  # an environment variable of all that one run starts
@@ -102,8 +102,8 @@ def running_checks(
     wrap = options.pop("wrap", None)
     until = Until(options.pop("longest", LONGEST_RUN), options.pop("stop", None))
     words += [f"--{name}={value}" for name, value in options.items()]
-    with tempfile.TemporaryDirectory(prefix="socketlab-") as folder:
-        yield from _run_in(Path(folder), [*words, *map(str, files)], wrap, until)
+    with own_folder() as folder:
+        yield from _run_in(folder, [*words, *map(str, files)], wrap, until)
 
 
 def _run_in(
