@@ -16,7 +16,7 @@ from socketlab.harness import (
     somebody_listens,
 )
 
-MEGABYTE = bytes(range(256)) * 4096
+MEGABYTE = bytes(range(256)) * 4096 + b"and a bit"  # the last piece fills no buffer
 IDLE = 0.05  # seconds of CPU time: far more than a blocked program uses, which is none
 
 
@@ -166,6 +166,7 @@ def test_one_megabyte(client):
     the next one, and go on until recv() returns b"".
     """
     echo(client, MEGABYTE)
+    echo(client, b"and no more")
 
 
 @lab_check(read="end")

@@ -60,9 +60,10 @@ def serve(conn, number, lines, data):
 
 
 def reply(conn, data):
-    """A server answers and ends its stream."""
+    """A server answers and ends its stream; the program has seen it before anything else comes."""
     conn.send(data)
     conn.close()
+    conn.program.settle()
 
 
 def expect_results(program, *wanted, code=0, limit=0):
@@ -351,7 +352,7 @@ def test_reads_while_it_sends(start):
         expect_results(program, result(1, data))
 
 
-@lab_check(read="silent", after="test_reply")
+@lab_check(read="silent", after=("test_reply", "test_all_at_once"))
 def test_silent(start):
     """a server that says nothing ends in a time-out, and only that conversation
 
@@ -401,8 +402,10 @@ def test_reset(start):
     with Listener() as listener:
         program = start(HOST, LONG, 1, *[listener.port] * 3)
         conns = hear(listener.accept_all(program, 3))
+        program.settle()
         conns[2].send(b"half a re")
         conns[2].reset()
+        program.settle()
         reply(conns[3], b"well")
         reply(conns[1], b"well")
         broken = "|".join(f"connection 2: {name}" for name in BROKEN.split("|"))

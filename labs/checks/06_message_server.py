@@ -505,6 +505,7 @@ def test_slow_reader(server):
     content = bytes(range(256)) * 4096
     with Client(server, small_buffers=True) as slow, Client(server) as honest:
         slow.send(envelope(content, "binary/x"))
+        server.settle()  # now the reply is owed
         for _ in range(3):
             say_hello(honest)
         check_reply(slow, b"", content, "binary/reply")

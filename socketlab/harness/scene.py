@@ -44,7 +44,7 @@ class Patience:
         self.start = 2 * silence
         self.spins = False
         self.silences = 0  # that were waited out to their end
-        self.loss = 4 * silence  # what failing checks may take before the rest is not worth it
+        self.loss = 8 * silence  # what failing checks may take before the rest is not worth it
         self._check_ends = math.inf
 
     @property
