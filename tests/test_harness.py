@@ -165,8 +165,7 @@ def test_a_program_that_hangs_everywhere_costs_less_and_less(tmp_path):
     verdicts = run_checks(write(tmp_path, silent), [LAB.checks], patience=0.5, jobs=1)
     silences = [v.happened for v in verdicts if v.happened.startswith("Nothing came back")]
     assert silences[1] == "Nothing came back for 0.5 seconds."
-    assert {*silences[2:]} <= {"Nothing came back for 0.1 seconds."}
-    assert verdicts[-1].happened == "not tried, because the failures above took so long"
+    assert {*silences[2:]} == {"Nothing came back for 0.1 seconds."}
 
 
 # The process model
