@@ -210,11 +210,11 @@ def test_an_unknown_sandbox_is_refused():
 
 @pytest.mark.skipif(not am_root(), reason="only root can be others")
 def test_each_worker_has_a_user_of_its_own_and_nothing_of_it_is_left(monkeypatch):
-    monkeypatch.setattr(uids, "UNUSED", UNUSED[-2:])  # other tests take the first ones
+    monkeypatch.setattr(uids, "UNUSED", UNUSED[-3:-1])  # other tests take the first ones
     with own_uid() as one, own_uid() as other:
-        assert (one, other) == tuple(UNUSED[-2:])
+        assert (one, other) == tuple(UNUSED[-3:-1])
         sleeper = subprocess.Popen(["/bin/sleep", "1000"], user=one)
-        with pytest.raises(NoUidError, match="All user ids from 61182 to 61183 are in use"):
+        with pytest.raises(NoUidError, match="All user ids from 61181 to 61182 are in use"):
             own_uid().__enter__()
     assert sleeper.wait(30) == -9
     with own_uid() as again:
