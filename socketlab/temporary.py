@@ -31,12 +31,12 @@ def own_folder() -> Iterator[Path]:
     try:
         yield folder
     finally:
-        remove(folder)
+        _remove(folder)
         if lock >= 0:
             os.close(lock)
 
 
-def remove(folder: Path) -> None:
+def _remove(folder: Path) -> None:
     """Remove a folder, whatever a program has made in it: deep, or closed to its owner."""
     with suppress(RecursionError):
         shutil.rmtree(folder, ignore_errors=True)
@@ -53,7 +53,7 @@ def _locked_folder() -> tuple[Path, int]:
             lock = _lock(folder)
         except (BlockingIOError, FileNotFoundError):  # somebody takes it for left over
             continue
-        except OSError:  # a file system without locks
+        except OSError:  # no locks here
             return folder, -1
         if folder.exists():  # nobody was quicker
             return folder, lock
@@ -63,21 +63,21 @@ def _locked_folder() -> tuple[Path, int]:
 @cache  # once is enough: what is left later, the next process removes
 def _remove_left_over(place: str) -> None:
     """Remove the folders in `place` that are this user's and nobody's at work any more."""
-    for folder in Path(place).glob(f"{PREFIX}*") if sys.platform != "win32" else ():
+    for folder in Path(place).glob(f"{PREFIX}*"):
         with suppress(OSError):
             lock = _lock(folder)
             try:
                 if os.fstat(lock).st_uid == os.geteuid():
-                    remove(folder)
+                    _remove(folder)
             finally:
                 os.close(lock)
 
 
 def _lock(folder: Path) -> int:
-    """A descriptor that holds the lock of a folder. BlockingIOError if another has it, OSError if
-    it is no folder (a link is none); -1 on Windows."""
+    """A descriptor that holds the lock of a folder. BlockingIOError if another has it; another
+    OSError if it is no folder (a link is none), or where a folder has no lock."""
     if sys.platform == "win32":
-        return -1
+        raise OSError("Folders have no locks on Windows.")
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -23,6 +23,7 @@ from socketlab.harness.output import KEEP
 from socketlab.harness.report import MARKS, explanation, report
 from socketlab.harness.runner import ChecksError, run_checks
 from socketlab.harness.scene import Patience, Steps
+from socketlab.harness.schedule import UNTRIED
 from socketlab.harness.trouble import crash_text, exit_text, last_lines, read_crash
 from socketlab.harness.verdicts import (
     BrokenStreamError,
@@ -166,6 +167,13 @@ def test_a_program_that_hangs_everywhere_costs_less_and_less(tmp_path):
     silences = [v.happened for v in verdicts if v.happened.startswith("Nothing came back")]
     assert silences[1] == "Nothing came back for 0.5 seconds."
     assert {*silences[2:]} == {"Nothing came back for 0.1 seconds."}
+
+
+def test_when_failures_have_taken_too_long_the_rest_is_not_tried(tmp_path):
+    fails = "import time; time.sleep(1); assert not 'right'"
+    files = [checks(tmp_path, TWO.format(first=fails).replace("(server)", "()"))]
+    _, last = run_checks(write(tmp_path, RIGHT), files, patience=0.1, jobs=1)
+    assert last.happened == UNTRIED
 
 
 # The process model

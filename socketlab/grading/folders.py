@@ -11,7 +11,6 @@ import re
 import shutil
 import stat
 import subprocess
-import tempfile
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
@@ -32,6 +31,7 @@ from socketlab.grading.files import (
     why,
 )
 from socketlab.grading.submission import Refusal
+from socketlab.temporary import own_folder
 
 BARE = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 REFERENCE = re.compile(r"ref: (refs/heads/[\w.+@/-]+)")
@@ -161,11 +161,11 @@ def _packed_reference(git: Path, name: str) -> str:
 
 def _commit_object(git: str, objects: Path, commit: str) -> bytes:
     """What git keeps of a commit; b"" if it cannot be read in bounded memory and time."""
-    with tempfile.TemporaryDirectory(prefix="socketlab-") as folder:
+    with own_folder() as folder:
         for part in ("objects", "refs"):
-            (Path(folder) / part).mkdir()
-        (Path(folder) / "HEAD").write_text("ref: refs/heads/main\n")
-        told = {"GIT_DIR": folder, "GIT_OBJECT_DIRECTORY": str(objects.resolve())}
+            (folder / part).mkdir()
+        (folder / "HEAD").write_text("ref: refs/heads/main\n")
+        told = {"GIT_DIR": str(folder), "GIT_OBJECT_DIRECTORY": str(objects.resolve())}
         env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
         env |= told | {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull}
         env |= {"GIT_ALLOC_LIMIT": GIT_MEMORY, "GIT_NO_REPLACE_OBJECTS": "1"}

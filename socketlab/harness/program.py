@@ -209,9 +209,8 @@ class Program:
         for process in family:
             with suppress(psutil.Error):
                 process.suspend()
-        end = time.monotonic() + STANDSTILL
-        while not all(map(counts.stopped, family)) and time.monotonic() < end:
-            time.sleep(0.001)  # a signal has been sent: each thread stops when it next runs
+        # A signal has been sent: each thread stops when it next runs.
+        self.wait_until(lambda: all(map(counts.stopped, family)), STANDSTILL)
         try:
             yield
         finally:

@@ -36,7 +36,7 @@ class Patience:
 
     The first two silences are waited out in full. After them the program is known to hang, and
     each further silence costs a fifth. No check lasts longer than three full silences. A program
-    that was found to be busy for nothing `spins`: it is not waited for to settle, only looked at.
+    that was found to be busy for nothing `spins`: settling, too, is then given a fifth.
     """
 
     def __init__(self, silence: float = 5.0) -> None:
